@@ -1,0 +1,538 @@
+/*
+ * Spike linear N4 over R16 panels, AVX2.
+ *
+ * A panel is 16 rows; one ymm holds 8 rows x 4 k ("half a quad": dword r = row r, byte j = k+j). The activation dword of a
+ * token is broadcast, vpmaddubsw multiplies u8 weight codes by signed bytes, and vpaddw accumulates in int16 for as many
+ * instructions as cannot overflow (budget_of). vpmaddwd by ones, or by m*mw of a group (<= 16065), widens to int32.
+ * 8-bit weights from A6 on would saturate vpmaddubsw: they run as u16 x s16 vpmaddwd over even and odd k.
+ *
+ * gemm (6 tokens and more) unpacks the codes of a panel once per k block and token block into L1; gemv (1 to 5 tokens) reads
+ * packed codes straight from memory, each byte once.
+ */
+#include <immintrin.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "spike4j.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    ROWS = 16,       /* of a panel */
+    TILE = 6,        /* tokens of a tile: 12 int16 accumulators, 2 weights, 1 activation, 1 product */
+    TOKENS = 96,     /* of a block: its sums and outputs stay in L1 (2 x 6 KiB), its codes in L2 */
+    KBLOCK = 512,    /* k of unpacked weights: 8 KiB */
+    KBLOCK_S16 = 256 /* the same for u16 codes */
+};
+
+/* What the kernels need of one segment of one panel. */
+typedef struct {
+    const uint8_t *data; /* packed codes of the panel */
+    const uint8_t *mult; /* [groups][16] mw, or NULL */
+    int64_t channels;    /* rounded up to 16: the pads to 64 are all zero */
+    int64_t group;       /* channels of a group; all if there is one */
+    int64_t budget;      /* k before int16 must be widened; 0: the s16 form */
+} panel_t;
+
+INLINE __m256i load(const void *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+INLINE void store(void *p, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)p, v);
+}
+
+INLINE __m256i broadcast(const void *p)
+{
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return _mm256_set1_epi32(v);
+}
+
+INLINE int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* k between widenings, a multiple of 8 that divides into whole vectors: 4 * floor(32767 / (2 wmax dmax)), or 0. */
+static int64_t budget_of(int32_t weight_bits, int32_t act_bits)
+{
+    int32_t wmax = (1 << weight_bits) - 1;
+    int32_t dmax = act_bits == 8 ? 128 : (1 << act_bits) - 1;
+    int64_t k = 4 * (32767 / (2 * wmax * dmax));
+    return k >= 16 ? k & ~(int64_t)15 : k & ~(int64_t)7;
+}
+
+/* 8 u8 of p as dwords with the value in both int16 halves. */
+INLINE __m256i pairs_of(const uint8_t *p)
+{
+    __m256i v = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_or_si256(v, _mm256_slli_epi32(v, 16));
+}
+
+INLINE __m256i bytes_of(const uint8_t *p)
+{
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+}
+
+/* a0 += w0 * d, a1 += w1 * d in int16 lanes, d = the dword of four signed bytes at x, broadcast. In assembly because gcc
+ * regroups the sums of the intrinsics and spills accumulators: 12 of them, 2 weights and these 2 temporaries are all 16 ymm. */
+INLINE void mac_u8(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const int8_t *x)
+{
+    __m256i d, u;
+    __asm__("vpbroadcastd %[x], %[d]\n\t"
+            "vpmaddubsw %[d], %[w0], %[u]\n\t"
+            "vpmaddubsw %[d], %[w1], %[d]\n\t"
+            "vpaddw %[u], %[a0], %[a0]\n\t"
+            "vpaddw %[d], %[a1], %[a1]"
+            : [a0] "+x"(*a0), [a1] "+x"(*a1), [d] "=&x"(d), [u] "=&x"(u)
+            : [w0] "x"(w0), [w1] "x"(w1), [x] "m"(*(const int8_t(*)[4])x));
+}
+
+/* The same for u16 codes and pairs of s16 in int32 lanes. */
+INLINE void mac_s16(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const int32_t *x)
+{
+    __m256i d, u;
+    __asm__("vpbroadcastd %[x], %[d]\n\t"
+            "vpmaddwd %[d], %[w0], %[u]\n\t"
+            "vpmaddwd %[d], %[w1], %[d]\n\t"
+            "vpaddd %[u], %[a0], %[a0]\n\t"
+            "vpaddd %[d], %[a1], %[a1]"
+            : [a0] "+x"(*a0), [a1] "+x"(*a1), [d] "=&x"(d), [u] "=&x"(u)
+            : [w0] "x"(w0), [w1] "x"(w1), [x] "m"(*x));
+}
+
+/* ---- gemm --------------------------------------------------------------------------------------------------------- */
+
+/* Codes of k [k0, k1) of a panel to u8 vectors, 64 bytes (16 rows) a quad. */
+static void unpack(int32_t bits, const uint8_t *data, int64_t k0, int64_t k1, uint8_t *out)
+{
+    const uint8_t *p = data + k0 * ROWS * bits / 8;
+    const uint8_t *end = data + k1 * ROWS * bits / 8;
+    if (bits == 4) {
+        const __m256i mask = _mm256_set1_epi8(15);
+        for (; p < end; p += 64, out += 128) {
+            __m256i a = load(p), b = load(p + 32);
+            store(out, _mm256_and_si256(a, mask));
+            store(out + 32, _mm256_and_si256(b, mask));
+            store(out + 64, _mm256_and_si256(_mm256_srli_epi16(a, 4), mask));
+            store(out + 96, _mm256_and_si256(_mm256_srli_epi16(b, 4), mask));
+        }
+    } else {
+        const __m256i mask = _mm256_set1_epi8(3);
+        for (; p < end; p += 64, out += 256) {
+            __m256i a = load(p), b = load(p + 32);
+            for (int i = 0; i < 4; i++) {
+                store(out + 64 * i, _mm256_and_si256(_mm256_srli_epi16(a, 2 * i), mask));
+                store(out + 64 * i + 32, _mm256_and_si256(_mm256_srli_epi16(b, 2 * i), mask));
+            }
+        }
+    }
+}
+
+/* D[t][16] += the tile's sums over k [k0, k1); wb: unpacked codes of k0, x: codes of channel 0 of the segment. */
+INLINE void tile_u8(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
+                    int64_t ms, int64_t k0, int64_t k1, int32_t *D)
+{
+    for (int64_t k = k0; k < k1;) {
+        int64_t g = k / p->group;
+        int64_t e = min64(min64(k + p->budget, k1), (g + 1) * p->group);
+        __m256i acc[TILE][2];
+        for (int t = 0; t < T; t++) {
+            acc[t][0] = acc[t][1] = _mm256_setzero_si256();
+        }
+        const int8_t *x0 = x + k, *x3 = x + 3 * xs + k;
+        const uint8_t *w = wb + (k - k0) * ROWS;
+        for (int64_t n = (e - k) / 8; n > 0; n--, x0 += 8, x3 += 8, w += 128) {
+#pragma GCC unroll 2
+            for (int q = 0; q < 2; q++) {
+                __m256i w0 = load(w + 64 * q), w1 = load(w + 64 * q + 32);
+#pragma GCC unroll 6
+                for (int t = 0; t < T; t++) {
+                    mac_u8(&acc[t][0], &acc[t][1], w0, w1, (t < 3 ? x0 + t * xs : x3 + (t - 3) * xs) + 4 * q);
+                }
+            }
+        }
+        if (mult == NULL) {
+            const __m256i one = _mm256_set1_epi16(1);
+            for (int t = 0; t < T; t++) {
+                for (int h = 0; h < 2; h++) {
+                    int32_t *d = D + ROWS * t + 8 * h;
+                    store(d, _mm256_add_epi32(load(d), _mm256_madd_epi16(acc[t][h], one)));
+                }
+            }
+        } else {
+            __m256i mw[2];
+            mw[0] = p->mult ? pairs_of(p->mult + ROWS * g) : _mm256_set1_epi16(1);
+            mw[1] = p->mult ? pairs_of(p->mult + ROWS * g + 8) : mw[0];
+            for (int t = 0; t < T; t++) {
+                __m256i m = _mm256_set1_epi16((int16_t)mult[t * ms + g]);
+                for (int h = 0; h < 2; h++) {
+                    int32_t *d = D + ROWS * t + 8 * h;
+                    __m256i f = _mm256_mullo_epi16(mw[h], m);
+                    store(d, _mm256_add_epi32(load(d), _mm256_madd_epi16(acc[t][h], f)));
+                }
+            }
+        }
+        k = e;
+    }
+}
+
+/* Even bytes of each int16 lane sign-extended, then the odd ones. */
+INLINE __m256i even_s16(__m256i v)
+{
+    return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8);
+}
+
+INLINE __m256i odd_s16(__m256i v)
+{
+    return _mm256_srai_epi16(v, 8);
+}
+
+/* 8-bit codes as u16: per quad 2 ymm of even k, 2 of odd k (rows 0..7, 8..15). */
+static void unpack_s16(const uint8_t *data, int64_t k0, int64_t k1, uint8_t *out)
+{
+    const __m256i mask = _mm256_set1_epi16(0xff);
+    for (const uint8_t *p = data + k0 * ROWS, *end = data + k1 * ROWS; p < end; p += 64, out += 128) {
+        __m256i a = load(p), b = load(p + 32);
+        store(out, _mm256_and_si256(a, mask));
+        store(out + 32, _mm256_and_si256(b, mask));
+        store(out + 64, _mm256_srli_epi16(a, 8));
+        store(out + 96, _mm256_srli_epi16(b, 8));
+    }
+}
+
+INLINE void tile_s16(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
+                     int64_t ms, int64_t k0, int64_t k1, int32_t *D)
+{
+    /* the tile's bytes as s16, per quad a dword of even and a dword of odd k: [t][k/4][2] dwords */
+    int32_t xb[TILE][KBLOCK_S16 / 2] __attribute__((aligned(32)));
+    for (int t = 0; t < T; t++) {
+        for (int64_t k = k0; k < k1; k += 32) {
+            __m256i v = load(x + t * xs + k);
+            __m256i e = even_s16(v), o = odd_s16(v);
+            __m256i lo = _mm256_unpacklo_epi32(e, o), hi = _mm256_unpackhi_epi32(e, o);
+            store(&xb[t][(k - k0) / 2], _mm256_permute2x128_si256(lo, hi, 0x20));
+            store(&xb[t][(k - k0) / 2 + 8], _mm256_permute2x128_si256(lo, hi, 0x31));
+        }
+    }
+    for (int64_t k = k0; k < k1;) {
+        int64_t g = k / p->group;
+        int64_t e = min64(k1, (g + 1) * p->group);
+        __m256i acc[TILE][2];
+        for (int t = 0; t < T; t++) {
+            acc[t][0] = acc[t][1] = _mm256_setzero_si256();
+        }
+        const uint8_t *w = wb + (k - k0) * ROWS * 2;
+        const int32_t *xq = &xb[0][(k - k0) / 2];
+        for (int64_t n = (e - k) / 4; n > 0; n--, xq += 2, w += 128) {
+#pragma GCC unroll 2
+            for (int q = 0; q < 2; q++) {
+                __m256i w0 = load(w + 64 * q), w1 = load(w + 64 * q + 32);
+#pragma GCC unroll 6
+                for (int t = 0; t < T; t++) {
+                    mac_s16(&acc[t][0], &acc[t][1], w0, w1, xq + t * (KBLOCK_S16 / 2) + q);
+                }
+            }
+        }
+        for (int t = 0; t < T; t++) {
+            for (int h = 0; h < 2; h++) {
+                int32_t *d = D + ROWS * t + 8 * h;
+                __m256i v = acc[t][h];
+                if (mult != NULL) {
+                    __m256i m = _mm256_set1_epi32(mult[t * ms + g]);
+                    if (p->mult != NULL) {
+                        m = _mm256_mullo_epi32(m, bytes_of(p->mult + ROWS * g + 8 * h));
+                    }
+                    v = _mm256_mullo_epi32(v, m);
+                }
+                store(d, _mm256_add_epi32(load(d), v));
+            }
+        }
+        k = e;
+    }
+}
+
+#define TILES(name)                                                                                                              \
+    static void name##_any(int64_t T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,     \
+                           int64_t ms, int64_t k0, int64_t k1, int32_t *D)                                                       \
+    {                                                                                                                            \
+        switch (T) {                                                                                                             \
+        case 1: name(1, p, wb, x, xs, mult, ms, k0, k1, D); break;                                                               \
+        case 2: name(2, p, wb, x, xs, mult, ms, k0, k1, D); break;                                                               \
+        case 3: name(3, p, wb, x, xs, mult, ms, k0, k1, D); break;                                                               \
+        case 4: name(4, p, wb, x, xs, mult, ms, k0, k1, D); break;                                                               \
+        case 5: name(5, p, wb, x, xs, mult, ms, k0, k1, D); break;                                                               \
+        default: name(6, p, wb, x, xs, mult, ms, k0, k1, D); break;                                                              \
+        }                                                                                                                        \
+    }
+TILES(tile_u8)
+TILES(tile_s16)
+
+/* D[t][16] += sums of the segment's channels for `tokens` encoded rows. */
+static void gemm(const panel_t *p, int32_t bits, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms, int64_t tokens,
+                 int32_t *D)
+{
+    uint8_t wb[KBLOCK * ROWS] __attribute__((aligned(64)));
+    int64_t block = p->budget ? KBLOCK : KBLOCK_S16;
+    for (int64_t k0 = 0; k0 < p->channels; k0 += block) {
+        int64_t k1 = min64(k0 + block, p->channels);
+        const uint8_t *w = wb;
+        if (!p->budget) {
+            unpack_s16(p->data, k0, k1, wb);
+        } else if (bits == 8) {
+            w = p->data + k0 * ROWS;
+        } else {
+            unpack(bits, p->data, k0, k1, wb);
+        }
+        for (int64_t t = 0; t < tokens; t += TILE) {
+            (p->budget ? tile_u8_any : tile_s16_any)(min64(TILE, tokens - t), p, w, x + t * xs, xs, mult ? mult + t * ms : NULL,
+                                                     ms, k0, k1, D + t * ROWS);
+        }
+    }
+}
+
+/* ---- gemv: 1 to 5 tokens, codes straight from memory ---------------------------------------------------------------- */
+
+enum { AHEAD = 2048 }; /* bytes of software prefetch: the hardware's stops at 4 KiB pages */
+
+/* acc16 += the products of one packed vector: 64 bytes, 32 / bits k a row. */
+INLINE void vector_u8(const int T, const int bits, const uint8_t *p, const int8_t *x, int64_t xs, __m256i acc[][2])
+{
+    const __m256i mask = _mm256_set1_epi8((char)((1 << bits) - 1));
+    const __m256i v0 = load(p), v1 = load(p + 32);
+#pragma GCC unroll 4
+    for (int q = 0; q < 8 / bits; q++) {
+        __m256i w0 = _mm256_and_si256(q ? _mm256_srli_epi16(v0, q * bits) : v0, mask);
+        __m256i w1 = _mm256_and_si256(q ? _mm256_srli_epi16(v1, q * bits) : v1, mask);
+#pragma GCC unroll 5
+        for (int t = 0; t < T; t++) {
+            mac_u8(&acc[t][0], &acc[t][1], w0, w1, x + t * xs + 4 * q);
+        }
+    }
+}
+
+INLINE void gemv_u8(const int T, const int bits, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms,
+                    int32_t *D)
+{
+    const int64_t step = 32 / bits; /* k a vector */
+    const uint8_t *w = p->data;
+    for (int64_t k = 0, g = 0; k < p->channels;) {
+        int64_t end = min64((g + 1) * p->group, p->channels); /* of the group */
+        __m256i sum[5][2];
+        for (int t = 0; t < T; t++) {
+            sum[t][0] = load(D + ROWS * t);
+            sum[t][1] = load(D + ROWS * t + 8);
+        }
+        __m256i f[5][2];
+        for (int t = 0; t < T; t++) {
+            __m256i m = _mm256_set1_epi16(mult ? (int16_t)mult[t * ms + g] : 1);
+            for (int h = 0; h < 2; h++) {
+                f[t][h] = p->mult ? _mm256_mullo_epi16(m, pairs_of(p->mult + ROWS * g + 8 * h)) : m;
+            }
+        }
+        while (k < end) {
+            int64_t e = min64(k + p->budget, end);
+            __m256i acc[5][2];
+            for (int t = 0; t < T; t++) {
+                acc[t][0] = acc[t][1] = _mm256_setzero_si256();
+            }
+            for (; k < e; k += step, w += 64) {
+                _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+                vector_u8(T, bits, w, x + k, xs, acc);
+            }
+            for (int t = 0; t < T; t++) {
+                for (int h = 0; h < 2; h++) {
+                    sum[t][h] = _mm256_add_epi32(sum[t][h], _mm256_madd_epi16(acc[t][h], f[t][h]));
+                }
+            }
+        }
+        for (int t = 0; t < T; t++) {
+            store(D + ROWS * t, sum[t][0]);
+            store(D + ROWS * t + 8, sum[t][1]);
+        }
+        g++;
+    }
+}
+
+INLINE void gemv_s16(const int T, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms, int32_t *D)
+{
+    const __m256i mask = _mm256_set1_epi16(0xff);
+    const uint8_t *w = p->data;
+    for (int64_t k = 0, g = 0; k < p->channels; g++) {
+        int64_t end = min64((g + 1) * p->group, p->channels);
+        __m256i acc[5][2];
+        for (int t = 0; t < T; t++) {
+            acc[t][0] = acc[t][1] = _mm256_setzero_si256();
+        }
+        for (; k < end; k += 4, w += 64) {
+            _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+            __m256i a = load(w), b = load(w + 32);
+            __m256i ae = _mm256_and_si256(a, mask), be = _mm256_and_si256(b, mask);
+            a = _mm256_srli_epi16(a, 8);
+            b = _mm256_srli_epi16(b, 8);
+#pragma GCC unroll 5
+            for (int t = 0; t < T; t++) {
+                __m256i d = broadcast(x + t * xs + k);
+                __m256i o = odd_s16(d), e = even_s16(d);
+                acc[t][0] = _mm256_add_epi32(acc[t][0], _mm256_add_epi32(_mm256_madd_epi16(ae, e), _mm256_madd_epi16(a, o)));
+                acc[t][1] = _mm256_add_epi32(acc[t][1], _mm256_add_epi32(_mm256_madd_epi16(be, e), _mm256_madd_epi16(b, o)));
+            }
+        }
+        for (int t = 0; t < T; t++) {
+            for (int h = 0; h < 2; h++) {
+                int32_t *d = D + ROWS * t + 8 * h;
+                __m256i v = acc[t][h];
+                if (mult != NULL) {
+                    __m256i m = _mm256_set1_epi32(mult[t * ms + g]);
+                    if (p->mult != NULL) {
+                        m = _mm256_mullo_epi32(m, bytes_of(p->mult + ROWS * g + 8 * h));
+                    }
+                    v = _mm256_mullo_epi32(v, m);
+                }
+                store(d, _mm256_add_epi32(load(d), v));
+            }
+        }
+    }
+}
+
+INLINE void gemv_bits(const int T, int32_t bits, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms,
+                      int32_t *D)
+{
+    if (bits == 4) {
+        gemv_u8(T, 4, p, x, xs, mult, ms, D);
+    } else if (bits == 2) {
+        gemv_u8(T, 2, p, x, xs, mult, ms, D);
+    } else {
+        gemv_s16(T, p, x, xs, mult, ms, D);
+    }
+}
+
+static void gemv(const panel_t *p, int32_t bits, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms, int64_t tokens,
+                 int32_t *D)
+{
+    switch (tokens) {
+    case 1: gemv_bits(1, bits, p, x, xs, mult, ms, D); break;
+    case 2: gemv_bits(2, bits, p, x, xs, mult, ms, D); break;
+    case 3: gemv_bits(3, bits, p, x, xs, mult, ms, D); break;
+    case 4: gemv_bits(4, bits, p, x, xs, mult, ms, D); break;
+    default: gemv_bits(5, bits, p, x, xs, mult, ms, D); break;
+    }
+}
+
+/* ---- zero points and epilogue --------------------------------------------------------------------------------------- */
+
+/* D -= sum over groups of mw*zw * m*sum (+ at B = 8: mw*wsum * m*(128 - z)). zero, mult, sums: of the panel's group 0 of the
+ * segment; zero_step: 16, or 0 with one zw a row. */
+static void zero_points(const s4j_segment *s, const uint8_t *zero, int64_t zero_step, const uint8_t *mult, const int32_t *wsum,
+                        const s4j_spikes *x, int64_t group, int64_t G, int64_t tokens, int64_t token, int32_t *D)
+{
+    for (int64_t g = 0; g < s->groups; g++) {
+        for (int h = 0; h < 2; h++) {
+            __m256i mw = mult ? bytes_of(mult + ROWS * g + 8 * h) : _mm256_set1_epi32(1);
+            __m256i zw = _mm256_mullo_epi32(mw, bytes_of(zero + zero_step * g + 8 * h));
+            __m256i ws = s->bits == 8 ? _mm256_mullo_epi32(mw, load(wsum + ROWS * g + 8 * h)) : mw;
+            for (int64_t t = 0; t < tokens; t++) {
+                int64_t i = (token + t) * G + group + g;
+                int32_t *d = D + ROWS * t + 8 * h;
+                uint32_t m = (uint32_t)x->mult[i];
+                __m256i v = load(d);
+                v = _mm256_sub_epi32(v, _mm256_mullo_epi32(zw, _mm256_set1_epi32((int32_t)(m * (uint32_t)x->sum[i]))));
+                if (s->bits == 8) {
+                    uint32_t z = m * (128u - (uint32_t)x->zero[i]);
+                    v = _mm256_add_epi32(v, _mm256_mullo_epi32(ws, _mm256_set1_epi32((int32_t)z)));
+                }
+                store(d, v);
+            }
+        }
+    }
+}
+
+/* Y[t] = cvt(D)*(s*s_w) for the first segment, else fma into it. */
+static void scale_sums(const int32_t *D, const float *s, int64_t tokens, const float *sw, int first, float *Y)
+{
+    for (int h = 0; h < 2; h++) {
+        __m256 w = _mm256_loadu_ps(sw + 8 * h);
+        for (int64_t t = 0; t < tokens; t++) {
+            __m256 f = _mm256_mul_ps(_mm256_set1_ps(s[4 * t]), w);
+            __m256 v = _mm256_cvtepi32_ps(load(D + ROWS * t + 8 * h));
+            float *y = Y + ROWS * t + 8 * h;
+            _mm256_storeu_ps(y, first ? _mm256_mul_ps(v, f) : _mm256_fmadd_ps(v, f, _mm256_loadu_ps(y)));
+        }
+    }
+}
+
+/* Bias, S4J_ADD and the store of `rows` (1..16) rows. */
+static void finish(const float *Y, const float *bias, int64_t tokens, int32_t flags, int64_t rows, float *y, int64_t y_stride)
+{
+    for (int h = 0; 8 * h < rows; h++) {
+        __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)rows - 8 * h), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        __m256 b = bias ? _mm256_loadu_ps(bias + 8 * h) : _mm256_setzero_ps();
+        for (int64_t t = 0; t < tokens; t++) {
+            float *out = y + t * y_stride + 8 * h;
+            __m256 v = _mm256_loadu_ps(Y + ROWS * t + 8 * h);
+            if (bias) {
+                v = _mm256_add_ps(v, b);
+            }
+            if (flags & S4J_ADD) {
+                v = _mm256_add_ps(_mm256_maskload_ps(out, live), v);
+            }
+            _mm256_maskstore_ps(out, live, v);
+        }
+    }
+}
+
+/* One panel for up to TOKENS tokens from `token` on. */
+static void panel(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x, int64_t token, int64_t tokens, int64_t row,
+                  int64_t rows, float *y, int64_t y_stride, int32_t flags)
+{
+    int32_t D[TOKENS * ROWS] __attribute__((aligned(64)));
+    float Y[TOKENS * ROWS] __attribute__((aligned(64)));
+    const int64_t panels = (w->rows + ROWS - 1) / ROWS, p = row / ROWS, G = gif->groups;
+    const uint8_t *data = w->data;
+    int64_t channel = 0, group = 0;
+    int first = 1;
+    for (int32_t i = 0; i < gif->segments; i++) {
+        const s4j_segment *s = &gif->segment[i];
+        if (s->channels == 0) {
+            continue;
+        }
+        const int64_t channels = (s->channels + 15) & ~(int64_t)15;
+        const int64_t bytes = s->padded * ROWS * w->bits / 8;
+        const uint8_t *mult = w->mult ? w->mult + (p * G + group) * ROWS : NULL;
+        panel_t part = {
+            .data = data + p * bytes,
+            .mult = mult,
+            .channels = channels,
+            .group = s->groups > 1 ? s->group : channels,
+            .budget = budget_of(w->bits, s->bits),
+        };
+        const int32_t *m = w->mult || s->act_group ? x->mult + token * G + group : NULL;
+        memset(D, 0, (size_t)tokens * ROWS * sizeof *D);
+        (tokens < TILE ? gemv : gemm)(&part, w->bits, x->code + token * gif->padded + channel, gif->padded, m, G, tokens, D);
+        zero_points(s, w->zero + (w->weight_groups == 1 ? p : p * G + group) * ROWS, w->weight_groups == 1 ? 0 : ROWS, mult,
+                    w->sum ? w->sum + (p * G + group) * ROWS : NULL, x, group, G, tokens, token, D);
+        scale_sums(D, x->scale + 4 * token + i, tokens, w->scale + row, first, Y);
+        first = 0;
+        data += panels * bytes;
+        channel += s->padded;
+        group += s->groups;
+    }
+    if (first) {
+        memset(Y, 0, (size_t)tokens * ROWS * sizeof *Y);
+    }
+    finish(Y, w->bias ? w->bias + row : NULL, tokens, flags, rows, y + token * y_stride + row, y_stride);
+}
+
+int32_t s4j_linear_avx2(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x, int64_t tokens, float *y, int64_t y_stride,
+                        int32_t flags, int64_t begin, int64_t end)
+{
+    for (int64_t t = 0; t < tokens; t += TOKENS) {
+        for (int64_t row = begin; row < end; row += ROWS) {
+            panel(gif, w, x, t, min64(TOKENS, tokens - t), row, min64(ROWS, end - row), y, y_stride, flags);
+        }
+    }
+    return S4J_OK;
+}
