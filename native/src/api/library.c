@@ -1,0 +1,32 @@
+/* Version and tiers. */
+#include <stddef.h>
+
+#include "dispatch/cpu_features.h"
+#include "dispatch/table.h"
+
+int32_t s4j_abi_version(void)
+{
+    return S4J_ABI_VERSION;
+}
+
+int32_t s4j_best_tier(void)
+{
+    int32_t tier = S4J_TIER_COUNT - 1;
+    while (!s4j_table_of(tier) || !s4j_cpu_has(tier)) {
+        tier--;
+    }
+    return tier; /* scalar at least */
+}
+
+int32_t s4j_kernels_of(int32_t tier, const s4j_kernels **out)
+{
+    if (!out) {
+        return S4J_E_ARGUMENT;
+    }
+    *out = s4j_table_of(tier);
+    if (*out && s4j_cpu_has(tier)) {
+        return S4J_OK;
+    }
+    *out = NULL;
+    return S4J_E_UNSUPPORTED;
+}
