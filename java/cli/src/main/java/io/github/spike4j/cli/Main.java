@@ -1,0 +1,81 @@
+package io.github.spike4j.cli;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/**
+ * The {@code spike4j} command.
+ *
+ * <p>Exit codes: 0 done; 1 the work failed; 2 the command line is wrong. An error is one line on standard error;
+ * {@code --debug} adds the stack trace.
+ */
+@Command(
+        name = "spike4j",
+        description = "Runs LLaMA-family language models as spiking LLMs.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Main.Version.class,
+        sortOptions = false)
+public final class Main implements Runnable {
+
+    @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Print the stack trace of an error.")
+    private boolean debug;
+
+    @Spec
+    private CommandSpec spec;
+
+    private Main() {}
+
+    /**
+     * Runs one command and ends the JVM with its exit code.
+     *
+     * @param args the command line
+     */
+    public static void main(String... args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    /** A fresh command line, for {@link #main} and for tests that run it in-process. */
+    static CommandLine commandLine() {
+        var main = new Main();
+        return new CommandLine(main)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler((e, _) -> main.report(e.getCommandLine(), e, CommandLine.ExitCode.USAGE))
+                .setExecutionExceptionHandler((e, line, _) -> main.report(line, e, CommandLine.ExitCode.SOFTWARE));
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "no command given; see spike4j --help");
+    }
+
+    private int report(CommandLine line, Exception error, int code) {
+        var out = line.getErr();
+        out.println("spike4j: " + oneLine(error));
+        if (debug) {
+            error.printStackTrace(out);
+        }
+        out.flush();
+        return code;
+    }
+
+    private static String oneLine(Throwable error) {
+        var message = error.getMessage();
+        return (message == null || message.isBlank() ? error.getClass().getSimpleName() : message)
+                .strip()
+                .replaceAll("\\s*\\R\\s*", " ");
+    }
+
+    /** Version as in the jar's manifest. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            var version = Main.class.getPackage().getImplementationVersion();
+            return new String[] {"spike4j " + (version == null ? "(unpackaged)" : version)};
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/** Architectures as lists of phases and buffers; knows neither CPU nor GPU. */
+package io.github.spike4j.model;

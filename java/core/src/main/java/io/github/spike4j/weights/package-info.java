@@ -1,0 +1,2 @@
+/** Tensors of a mapped {@code .s4j} file, used in place. */
+package io.github.spike4j.weights;

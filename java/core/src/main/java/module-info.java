@@ -1,0 +1,14 @@
+/** Spike4J: spiking LLM inference. */
+module io.github.spike4j {
+    requires io.github.spike4j.bindings;
+    requires io.github.spike4j.format;
+    requires tools.jackson.databind;
+    requires static jdk.incubator.vector;
+
+    // Uncomment with the first class: exports io.github.spike4j;
+    // Uncomment with the first class: exports io.github.spike4j.kernels;
+    // Uncomment with the first class: exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
+    // Uncomment with the first class: exports io.github.spike4j.weights to io.github.spike4j.convert;
+    // Uncomment with the first class: exports io.github.spike4j.model to io.github.spike4j.convert;
+    // Uncomment with the first class: exports io.github.spike4j.runtime to io.github.spike4j.convert;
+}
