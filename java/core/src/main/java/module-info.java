@@ -1,4 +1,5 @@
 /** Spike4J: spiking LLM inference. */
+@SuppressWarnings("module") // the modules named in "exports ... to" are built after this one
 module io.github.spike4j {
     requires io.github.spike4j.bindings;
     requires io.github.spike4j.format;
