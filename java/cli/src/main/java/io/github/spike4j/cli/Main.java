@@ -55,19 +55,12 @@ public final class Main implements Runnable {
 
     private int report(CommandLine line, Exception error, int code) {
         var out = line.getErr();
-        out.println("spike4j: " + oneLine(error));
+        out.println("spike4j: " + Failure.oneLine(error));
         if (debug) {
             error.printStackTrace(out);
         }
         out.flush();
         return code;
-    }
-
-    private static String oneLine(Throwable error) {
-        var message = error.getMessage();
-        return (message == null || message.isBlank() ? error.getClass().getSimpleName() : message)
-                .strip()
-                .replaceAll("\\s*\\R\\s*", " ");
     }
 
     /** Version as in the jar's manifest. */

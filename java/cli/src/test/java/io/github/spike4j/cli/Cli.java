@@ -1,0 +1,61 @@
+package io.github.spike4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** What one run of the command gave, in this JVM or through the launcher. */
+record Cli(int code, String out, String err) {
+
+    /** Root of the repository. */
+    static final Path HOME = Path.of(System.getProperty("spike4j.home", "../..")).toAbsolutePath().normalize();
+
+    static final Path LAUNCHER = HOME.resolve("java/cli/spike4j");
+
+    /** Runs the command in this JVM. */
+    static Cli run(Object... args) {
+        var out = new StringWriter();
+        var err = new StringWriter();
+        var code = Main.commandLine()
+                .setOut(new PrintWriter(out, true))
+                .setErr(new PrintWriter(err, true))
+                .execute(Stream.of(args).map(Object::toString).toArray(String[]::new));
+        return new Cli(code, out.toString(), err.toString());
+    }
+
+    /** Runs a process to its end. */
+    static Cli process(ProcessBuilder builder) throws IOException, InterruptedException {
+        var out = Files.createTempFile("spike4j", ".out");
+        var err = Files.createTempFile("spike4j", ".err");
+        try {
+            var process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+            process.getOutputStream().close();
+            if (!process.waitFor(120, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                throw new AssertionError("did not end: " + builder.command());
+            }
+            // The launcher's filter of standard error ends a moment after the JVM.
+            Thread.sleep(200);
+            return new Cli(process.exitValue(), Files.readString(out), Files.readString(err));
+        } finally {
+            Files.delete(out);
+            Files.delete(err);
+        }
+    }
+
+    /** Asserts an error: this exit code, nothing on standard output, one line on standard error with each of these words. */
+    void fails(int expectedCode, String... words) {
+        assertEquals(expectedCode, code, toString());
+        assertEquals("", out, toString());
+        assertEquals(1, err.lines().count(), toString());
+        assertEquals(true, err.startsWith("spike4j: "), toString());
+        assertEquals(List.of(), Stream.of(words).filter(word -> !err.contains(word)).toList(), toString());
+    }
+}

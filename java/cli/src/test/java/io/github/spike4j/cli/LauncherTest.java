@@ -1,0 +1,91 @@
+package io.github.spike4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The launcher script, on a copy of the layout that it expects: {@code target/} beside it with one jar and {@code lib/}, made
+ * of this build's classes, because the module's own jar does not exist before the tests.
+ */
+class LauncherTest {
+
+    @TempDir
+    Path dir;
+
+    private Path install(String subdirectory) throws IOException, InterruptedException {
+        var cli = Files.createDirectories(dir.resolve(subdirectory).resolve("java/cli"));
+        var script = cli.resolve("spike4j");
+        Files.copy(Cli.LAUNCHER, script, StandardCopyOption.COPY_ATTRIBUTES);
+        var lib = Files.createDirectories(cli.resolve("target/lib"));
+        // An empty jar whose manifest names the class path of this very test.
+        var manifest = dir.resolve("manifest");
+        var path = new StringBuilder();
+        for (var entry : System.getProperty("java.class.path").split(":")) {
+            path.append(' ').append(Path.of(entry).toUri());
+        }
+        Files.writeString(manifest, wrapped("Class-Path:" + path));
+        var jar = Path.of(System.getProperty("java.home"), "bin/jar").toString();
+        var made = Cli.process(new ProcessBuilder(jar, "--create",
+                "--file=" + lib.resolveSibling("spike4j-cli-1.jar"), "--manifest=" + manifest));
+        assertEquals(0, made.code(), made.toString());
+        return script;
+    }
+
+    /** A manifest line, folded at 70 bytes. */
+    private static String wrapped(String line) {
+        return line.replaceAll("(.{70})(?!$)", "$1\n ") + "\n";
+    }
+
+    private static ProcessBuilder start(Path script, String... args) {
+        var builder = new ProcessBuilder();
+        builder.command().add(script.toString());
+        builder.command().addAll(List.of(args));
+        return builder;
+    }
+
+    @Test
+    void runsFromAnywhereThroughLinksAndSpaces() throws IOException, InterruptedException {
+        var script = install("with space");
+        var link = Files.createSymbolicLink(dir.resolve("s4"), Files.createSymbolicLink(dir.resolve("s3"), script));
+        var run = Cli.process(start(link, "--version").directory(Path.of("/").toFile()));
+        assertEquals(0, run.code(), run.toString());
+        assertTrue(run.out().startsWith("spike4j "), run.toString());
+        assertEquals("", run.err(), "the JVM's notice about incubating modules is filtered");
+    }
+
+    @Test
+    void passesExitCodeAndErrors() throws IOException, InterruptedException {
+        Cli.process(start(install("a"), "--nope")).fails(2, "--nope");
+    }
+
+    @Test
+    void usesJavaHomeFirstAndFindsAJdkWithoutIt() throws IOException, InterruptedException {
+        var script = install("b");
+        var builder = start(script, "--version");
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().put("PATH", "/usr/bin:/bin");
+        assertEquals(0, Cli.process(builder).code());
+        var wrong = start(script, "--version");
+        wrong.environment().put("JAVA_HOME", "/nonexistent");
+        wrong.environment().put("PATH", System.getProperty("java.home") + "/bin:/usr/bin:/bin");
+        assertEquals(0, Cli.process(wrong).code());
+    }
+
+    @Test
+    void saysWhichCommandBuildsIt() throws IOException, InterruptedException {
+        var cli = Files.createDirectories(dir.resolve("fresh/java/cli"));
+        var script = cli.resolve("spike4j");
+        Files.copy(Cli.LAUNCHER, script, StandardCopyOption.COPY_ATTRIBUTES);
+        var builder = start(script, "--version");
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        Cli.process(builder).fails(1, "mvn -q -DskipTests package");
+    }
+}
