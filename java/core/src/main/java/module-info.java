@@ -7,7 +7,7 @@ module io.github.spike4j {
     requires static jdk.incubator.vector;
 
     // Uncomment with the first class: exports io.github.spike4j;
-    // Uncomment with the first class: exports io.github.spike4j.kernels;
+    exports io.github.spike4j.kernels;
     // Uncomment with the first class: exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.weights to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.model to io.github.spike4j.convert;

@@ -1,0 +1,123 @@
+package io.github.spike4j.kernels;
+
+import java.util.List;
+
+/**
+ * Geometry and quantization of one layer's attention (the C structs {@code s4j_attention} and {@code s4j_kv_head}, which draw the page).
+ *
+ * @param heads query heads, a multiple of the kv heads
+ * @param headDim even, 2..256
+ * @param kappa (float) (1 / sqrt(headDim))
+ * @param dense the f32 reference attention: only {@code pageOffset} of the heads counts
+ */
+public record AttentionSpec(int heads, int headDim, float kappa, boolean dense, int qBits, int[] kBits, int[] vBits, boolean frozenK,
+        List<KvHead> kvHeads, Peer peer) {
+    /** Positions of a page. */
+    public static final int PAGE = 64;
+
+    /**
+     * One kv head. Channels are permuted: ordinary first, then salient.
+     *
+     * @param kPerm source channel of each permuted K channel, [headDim]
+     * @param kScale by permuted channel, frozen K only, else null
+     * @param kZero by permuted channel, frozen K only, else null
+     * @param kSalient salient K channels
+     * @param pageOffset byte offset of this (layer, kv head)'s page in a block, a multiple of 64
+     */
+    public record KvHead(int[] kPerm, int[] vPerm, float[] kScale, int[] kZero, int kSalient, int vSalient, long pageOffset) {}
+
+    /** A mutable cell in which a backend caches its own form of the descriptor. */
+    public static final class Peer {
+        /** Built on first use by a backend. */
+        public volatile Object value;
+    }
+
+    /** Checks every range. */
+    public AttentionSpec {
+        GifSpec.require(headDim >= 2 && headDim <= 256 && headDim % 2 == 0, "head size (even, 2..256)", headDim);
+        GifSpec.require(!kvHeads.isEmpty() && heads % kvHeads.size() == 0, "query heads (a multiple of the kv heads)", heads);
+        kvHeads = List.copyOf(kvHeads);
+        for (var h : kvHeads) {
+            GifSpec.require(h.pageOffset % 64 == 0, "page offset (a multiple of 64)", h.pageOffset);
+            if (!dense) {
+                GifSpec.require(h.kPerm.length == headDim && h.vPerm.length == headDim, "permutation length", h.kPerm.length);
+                GifSpec.require(h.kSalient >= 0 && h.kSalient <= headDim, "salient K channels", h.kSalient);
+                GifSpec.require(h.vSalient >= 0 && h.vSalient <= headDim, "salient V channels", h.vSalient);
+                GifSpec.require(!frozenK || (h.kScale.length == headDim && h.kZero.length == headDim), "frozen K ranges", headDim);
+            }
+        }
+    }
+
+    /** Stride of a query's codes: both K segments padded to 16, the largest over kv heads, rounded up to 64. */
+    public int qPadded() {
+        int max = 0;
+        for (var h : kvHeads) {
+            max = Math.max(max, pad(headDim - h.kSalient, 16) + pad(h.kSalient, 16));
+        }
+        return pad(max, 64);
+    }
+
+    /** Bytes of kv head {@code h}'s page, a multiple of 64. */
+    public long pageBytes(int h) {
+        if (dense) {
+            return 2L * PAGE * headDim * 4;
+        }
+        return offset(h, PageField.END);
+    }
+
+    /** The parts of a page, in order. */
+    public enum PageField {
+        /** K codes of the ordinary channels. */
+        K0,
+        /** K codes of the salient channels. */
+        K1,
+        /** V codes of the ordinary channels. */
+        V0,
+        /** V codes of the salient channels. */
+        V1,
+        /** f32 [2][PAGE]. */
+        K_SCALE,
+        /** f32 [PAGE]. */
+        V_SCALE,
+        /** i32 [2][PAGE]. */
+        K_SUM,
+        /** u8 [2][PAGE]. */
+        K_ZERO,
+        /** u8 [2][PAGE]. */
+        V_ZERO,
+        /** The page's size. */
+        END
+    }
+
+    /** Byte offset of a part inside kv head {@code h}'s page. */
+    public long offset(int h, PageField field) {
+        var head = kvHeads.get(h);
+        long at = 0;
+        for (var f : PageField.values()) {
+            if (f == field) {
+                return at;
+            }
+            at += pad((int) switch (f) {
+                case K0 -> (long) PAGE * pad(headDim - head.kSalient, 16) * storage(kBits[0]) / 8;
+                case K1 -> (long) PAGE * pad(head.kSalient, 16) * storage(kBits[1]) / 8;
+                case V0 -> (long) PAGE * pad(headDim - head.vSalient, 32) * storage(vBits[0]) / 8;
+                case V1 -> (long) PAGE * pad(head.vSalient, 32) * storage(vBits[1]) / 8;
+                case K_SCALE, K_SUM -> 2L * PAGE * 4;
+                case V_SCALE -> (long) PAGE * 4;
+                case K_ZERO, V_ZERO -> 2L * PAGE;
+                case END -> 0L;
+            }, 64);
+        }
+        throw new AssertionError(field);
+    }
+
+    /** Storage width of codes of {@code bits} bits in the cache: 4 or 8. */
+    public static int storage(int bits) {
+        return bits <= 4 ? 4 : 8;
+    }
+
+    /** {@code n} rounded up to a multiple of {@code to}, a power of two. */
+    public static int pad(int n, int to) {
+        return (n + to - 1) & -to;
+    }
+}
