@@ -3,24 +3,20 @@
  *
  * A panel is 16 rows; one ymm holds 8 rows x 4 k ("half a quad": dword r = row r, byte j = k+j). The activation dword of a
  * token is broadcast, vpmaddubsw multiplies u8 weight codes by signed bytes, and vpaddw accumulates in int16 for as many
- * instructions as cannot overflow (budget_of). vpmaddwd by ones, or by m*mw of a group (<= 16065), widens to int32.
+ * instructions as cannot overflow (int16_budget). vpmaddwd by ones, or by m*mw of a group (<= 16065), widens to int32.
  * 8-bit weights from A6 on would saturate vpmaddubsw: they run as u16 x s16 vpmaddwd over even and odd k.
  *
  * gemm (6 tokens and more) unpacks the codes of a panel once per k block and token block into L1; gemv (1 to 5 tokens) reads
  * packed codes straight from memory, each byte once.
  */
-#include <immintrin.h>
-#include <stddef.h>
-#include <string.h>
-
-#include "spike4j.h"
-
-#define INLINE static inline __attribute__((always_inline))
+#include "avx2/avx2.h"
+#include "common/kernels.h"
+#include "common/layout.h"
 
 enum {
-    ROWS = 16,       /* of a panel */
+    ROWS = S4J_ROWS, /* of a panel */
     TILE = 6,        /* tokens of a tile: 12 int16 accumulators, 2 weights, 1 activation, 1 product */
-    TOKENS = 96,     /* of a block: its sums and outputs stay in L1 (2 x 6 KiB), its codes in L2 */
+    TOKENS = 192,    /* of a block: 12 KiB of sums and as much of outputs */
     KBLOCK = 512,    /* k of unpacked weights: 8 KiB */
     KBLOCK_S16 = 256 /* the same for u16 codes */
 };
@@ -34,74 +30,16 @@ typedef struct {
     int64_t budget;      /* k before int16 must be widened; 0: the s16 form */
 } panel_t;
 
-INLINE __m256i load(const void *p)
-{
-    return _mm256_loadu_si256((const __m256i *)p);
-}
-
-INLINE void store(void *p, __m256i v)
-{
-    _mm256_storeu_si256((__m256i *)p, v);
-}
-
-INLINE __m256i broadcast(const void *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
-
-INLINE int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* k between widenings, a multiple of 8 that divides into whole vectors: 4 * floor(32767 / (2 wmax dmax)), or 0. */
-static int64_t budget_of(int32_t weight_bits, int32_t act_bits)
-{
-    int32_t wmax = (1 << weight_bits) - 1;
-    int32_t dmax = act_bits == 8 ? 128 : (1 << act_bits) - 1;
-    int64_t k = 4 * (32767 / (2 * wmax * dmax));
-    return k >= 16 ? k & ~(int64_t)15 : k & ~(int64_t)7;
-}
-
 /* 8 u8 of p as dwords with the value in both int16 halves. */
-INLINE __m256i pairs_of(const uint8_t *p)
+S4J_INLINE __m256i pairs_of(const uint8_t *p)
 {
     __m256i v = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
     return _mm256_or_si256(v, _mm256_slli_epi32(v, 16));
 }
 
-INLINE __m256i bytes_of(const uint8_t *p)
+S4J_INLINE __m256i bytes_of(const uint8_t *p)
 {
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
-}
-
-/* a0 += w0 * d, a1 += w1 * d in int16 lanes, d = the dword of four signed bytes at x, broadcast. In assembly because gcc
- * regroups the sums of the intrinsics and spills accumulators: 12 of them, 2 weights and these 2 temporaries are all 16 ymm. */
-INLINE void mac_u8(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const int8_t *x)
-{
-    __m256i d, u;
-    __asm__("vpbroadcastd %[x], %[d]\n\t"
-            "vpmaddubsw %[d], %[w0], %[u]\n\t"
-            "vpmaddubsw %[d], %[w1], %[d]\n\t"
-            "vpaddw %[u], %[a0], %[a0]\n\t"
-            "vpaddw %[d], %[a1], %[a1]"
-            : [a0] "+x"(*a0), [a1] "+x"(*a1), [d] "=&x"(d), [u] "=&x"(u)
-            : [w0] "x"(w0), [w1] "x"(w1), [x] "m"(*(const int8_t(*)[4])x));
-}
-
-/* The same for u16 codes and pairs of s16 in int32 lanes. */
-INLINE void mac_s16(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const int32_t *x)
-{
-    __m256i d, u;
-    __asm__("vpbroadcastd %[x], %[d]\n\t"
-            "vpmaddwd %[d], %[w0], %[u]\n\t"
-            "vpmaddwd %[d], %[w1], %[d]\n\t"
-            "vpaddd %[u], %[a0], %[a0]\n\t"
-            "vpaddd %[d], %[a1], %[a1]"
-            : [a0] "+x"(*a0), [a1] "+x"(*a1), [d] "=&x"(d), [u] "=&x"(u)
-            : [w0] "x"(w0), [w1] "x"(w1), [x] "m"(*x));
 }
 
 /* ---- gemm --------------------------------------------------------------------------------------------------------- */
@@ -133,7 +71,7 @@ static void unpack(int32_t bits, const uint8_t *data, int64_t k0, int64_t k1, ui
 }
 
 /* D[t][16] += the tile's sums over k [k0, k1); wb: unpacked codes of k0, x: codes of channel 0 of the segment. */
-INLINE void tile_u8(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
+S4J_INLINE void tile_u8(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
                     int64_t ms, int64_t k0, int64_t k1, int32_t *D)
 {
     for (int64_t k = k0; k < k1;) {
@@ -180,17 +118,6 @@ INLINE void tile_u8(const int T, const panel_t *p, const uint8_t *wb, const int8
     }
 }
 
-/* Even bytes of each int16 lane sign-extended, then the odd ones. */
-INLINE __m256i even_s16(__m256i v)
-{
-    return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8);
-}
-
-INLINE __m256i odd_s16(__m256i v)
-{
-    return _mm256_srai_epi16(v, 8);
-}
-
 /* 8-bit codes as u16: per quad 2 ymm of even k, 2 of odd k (rows 0..7, 8..15). */
 static void unpack_s16(const uint8_t *data, int64_t k0, int64_t k1, uint8_t *out)
 {
@@ -204,7 +131,7 @@ static void unpack_s16(const uint8_t *data, int64_t k0, int64_t k1, uint8_t *out
     }
 }
 
-INLINE void tile_s16(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
+S4J_INLINE void tile_s16(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
                      int64_t ms, int64_t k0, int64_t k1, int32_t *D)
 {
     /* the tile's bytes as s16, per quad a dword of even and a dword of odd k: [t][k/4][2] dwords */
@@ -299,7 +226,7 @@ static void gemm(const panel_t *p, int32_t bits, const int8_t *x, int64_t xs, co
 enum { AHEAD = 2048 }; /* bytes of software prefetch: the hardware's stops at 4 KiB pages */
 
 /* acc16 += the products of one packed vector: 64 bytes, 32 / bits k a row. */
-INLINE void vector_u8(const int T, const int bits, const uint8_t *p, const int8_t *x, int64_t xs, __m256i acc[][2])
+S4J_INLINE void vector_u8(const int T, const int bits, const uint8_t *p, const int8_t *x, int64_t xs, __m256i acc[][2])
 {
     const __m256i mask = _mm256_set1_epi8((char)((1 << bits) - 1));
     const __m256i v0 = load(p), v1 = load(p + 32);
@@ -314,7 +241,7 @@ INLINE void vector_u8(const int T, const int bits, const uint8_t *p, const int8_
     }
 }
 
-INLINE void gemv_u8(const int T, const int bits, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms,
+S4J_INLINE void gemv_u8(const int T, const int bits, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms,
                     int32_t *D)
 {
     const int64_t step = 32 / bits; /* k a vector */
@@ -357,7 +284,7 @@ INLINE void gemv_u8(const int T, const int bits, const panel_t *p, const int8_t 
     }
 }
 
-INLINE void gemv_s16(const int T, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms, int32_t *D)
+S4J_INLINE void gemv_s16(const int T, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms, int32_t *D)
 {
     const __m256i mask = _mm256_set1_epi16(0xff);
     const uint8_t *w = p->data;
@@ -398,7 +325,7 @@ INLINE void gemv_s16(const int T, const panel_t *p, const int8_t *x, int64_t xs,
     }
 }
 
-INLINE void gemv_bits(const int T, int32_t bits, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms,
+S4J_INLINE void gemv_bits(const int T, int32_t bits, const panel_t *p, const int8_t *x, int64_t xs, const int32_t *mult, int64_t ms,
                       int32_t *D)
 {
     if (bits == 4) {
@@ -468,7 +395,7 @@ static void scale_sums(const int32_t *D, const float *s, int64_t tokens, const f
 static void finish(const float *Y, const float *bias, int64_t tokens, int32_t flags, int64_t rows, float *y, int64_t y_stride)
 {
     for (int h = 0; 8 * h < rows; h++) {
-        __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)rows - 8 * h), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        __m256i live = lanes(rows - 8 * h);
         __m256 b = bias ? _mm256_loadu_ps(bias + 8 * h) : _mm256_setzero_ps();
         for (int64_t t = 0; t < tokens; t++) {
             float *out = y + t * y_stride + 8 * h;
@@ -490,7 +417,7 @@ static void panel(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x,
 {
     int32_t D[TOKENS * ROWS] __attribute__((aligned(64)));
     float Y[TOKENS * ROWS] __attribute__((aligned(64)));
-    const int64_t panels = (w->rows + ROWS - 1) / ROWS, p = row / ROWS, G = gif->groups;
+    const int64_t panels = s4j_panels(w->rows), p = row / ROWS, G = gif->groups;
     const uint8_t *data = w->data;
     int64_t channel = 0, group = 0;
     int first = 1;
@@ -499,15 +426,15 @@ static void panel(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x,
         if (s->channels == 0) {
             continue;
         }
-        const int64_t channels = (s->channels + 15) & ~(int64_t)15;
-        const int64_t bytes = s->padded * ROWS * w->bits / 8;
+        const int64_t channels = s4j_pad(s->channels, 16);
+        const int64_t bytes = s4j_r16_panel(s->padded, w->bits);
         const uint8_t *mult = w->mult ? w->mult + (p * G + group) * ROWS : NULL;
         panel_t part = {
             .data = data + p * bytes,
             .mult = mult,
             .channels = channels,
             .group = s->groups > 1 ? s->group : channels,
-            .budget = budget_of(w->bits, s->bits),
+            .budget = int16_budget(w->bits, s->bits),
         };
         const int32_t *m = w->mult || s->act_group ? x->mult + token * G + group : NULL;
         memset(D, 0, (size_t)tokens * ROWS * sizeof *D);
