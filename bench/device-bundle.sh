@@ -48,10 +48,13 @@ cmake -S "$home" -B "$work/cmake" --log-level=ERROR >/dev/null
     # One line a source: directory, then the call with the compiler of the machine that it runs on.
     sed -n 's/^  "command": "\(.*\)",\{0,1\}$/\1/p' "$work/cmake/compile_commands.json" |
         sed -e 's/\\"/"/g' -e "s#$home/##g" -e "s#-I$home #-I. #g" -e 's#^[^ ]*nvcc #nvcc #' -e 's#^[^ ]*/\(cc\|gcc\|clang\) #"${CC:-gcc}" #' \
-            -e 's# -o CMakeFiles/\([^ ]*\)# -o build/\1#' |
+            -e 's# -Werror # #' -e 's# -o CMakeFiles/\([^ ]*\)# -o build/\1#' |
         while read -r call; do
             object=$(sed 's/.* -o \([^ ]*\).*/\1/' <<<"$call")
-            echo "mkdir -p $(dirname "$object")"
+            if [[ $(dirname "$object") != "${folder-}" ]]; then
+                folder=$(dirname "$object")
+                echo "mkdir -p $folder"
+            fi
             if [[ $call == nvcc* ]]; then
                 echo "if command -v nvcc >/dev/null; then $call; fi"
             else
