@@ -53,7 +53,7 @@ public final class SpikeWeights {
         boolean sums = layout == Layout.P64 || spec.segments().stream().anyMatch(s -> s.bits() == 8 && s.channels() > 0);
         GifSpec.require(!sums || sum != null, "absent weight sums with 8-bit activations, rows", rows);
         long padded = (rows + 15) & -16;
-        long rowsOfData = layout == Layout.P64 ? (rows + 7) & -8 : layout == Layout.C1 ? (rows + 31) & -32 : padded;
+        long rowsOfData = layout == Layout.C1 ? (rows + 31) & -32 : padded;
         long bytes = layout == Layout.C1 ? rowsOfData / 2 * spec.channels() : rowsOfData * spec.padded() * bits / 8;
         this.spec = spec;
         this.rows = rows;
