@@ -6,7 +6,7 @@ module io.github.spike4j {
     requires tools.jackson.databind;
     requires static jdk.incubator.vector;
 
-    // Uncomment with the first class: exports io.github.spike4j;
+    exports io.github.spike4j;
     exports io.github.spike4j.kernels;
     exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.weights to io.github.spike4j.convert;
