@@ -6,9 +6,9 @@ module io.github.spike4j {
     requires tools.jackson.databind;
     requires static jdk.incubator.vector;
 
-    exports io.github.spike4j;
+    // Uncomment with the first class: exports io.github.spike4j;
     exports io.github.spike4j.kernels;
-    exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
+    // Uncomment with the first class: exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.weights to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.model to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.runtime to io.github.spike4j.convert;

@@ -1,2 +1,0 @@
-/** Choosing tokens from logits, and the end of a text. */
-package io.github.spike4j.runtime.sampling;

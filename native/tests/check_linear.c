@@ -1,0 +1,226 @@
+/* linear, linear_planes, dense. */
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "common/layout.h"
+
+/* Output rows [begin, end) that the contract allows. */
+typedef struct {
+    int64_t begin, end;
+} span;
+
+static span random_span(int64_t rows)
+{
+    span s = {rnd_in(0, (rows - 1) / 16) * 16, rows};
+    if (rnd_one_in(3)) {
+        s.end = rnd_in(s.begin / 16, rows / 16) * 16;
+    }
+    return s;
+}
+
+static const float *random_floats(int64_t n)
+{
+    float *x = NEW(float, n);
+    fill(x, n, 0, 0);
+    seal(x);
+    return x;
+}
+
+/* Weights of any layout; pads hold code 0. */
+static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits, int32_t layout, int grouped)
+{
+    const int64_t padded_rows = s4j_pad(rows, 16), panels = padded_rows / 16, G = gif->groups;
+    const int32_t levels = s4j_levels(bits), pattern = (int32_t)PICK(0, 0, 0, 1, 2);
+    const int64_t zw_groups = grouped && rnd_one_in(2) ? G : 1;
+    uint8_t *data = buffer(padded_rows * gif->padded * bits / 8, 64);
+    float *scale = NEW(float, padded_rows);
+    uint8_t *zero = NEW(uint8_t, panels * zw_groups * 16);
+    uint8_t *mult = grouped ? NEW(uint8_t, panels * G * 16) : NULL;
+    int32_t *sum = NEW(int32_t, panels * G * 16);
+    for (int64_t o = 0; o < rows; o++) {
+        scale[o] = 0.01f + 0.005f * rnd_float();
+    }
+    for (int64_t i = 0; i < panels * zw_groups * 16; i++) {
+        zero[i] = pattern == 1 ? 0 : pattern == 2 ? (uint8_t)levels : (uint8_t)rnd_in(0, levels);
+    }
+    for (int64_t i = 0; mult && i < panels * G * 16; i++) {
+        mult[i] = (uint8_t)(pattern ? 63 : rnd_in(1, 63));
+    }
+    uint8_t *segment = data;
+    int64_t g0 = 0;
+    for (int32_t i = 0; i < gif->segments; i++) {
+        const s4j_segment *s = &gif->segment[i];
+        for (int64_t o = 0; o < rows; o++) {
+            for (int64_t k = 0; k < s->channels; k++) {
+                const int32_t c = pattern == 1 ? levels : pattern == 2 ? 0 : (int32_t)rnd_in(0, levels);
+                const int64_t g = g0 + (s->group ? k / s->group : 0), pg = (o / 16 * G + g) * 16 + o % 16;
+                sum[pg] += c - zero[zw_groups == 1 ? o : pg];
+                if (layout == S4J_LAYOUT_R16) {
+                    uint8_t *panel = segment + o / 16 * s4j_r16_panel(s->padded, bits);
+                    panel[s4j_r16_byte(k, o % 16, bits)] |= (uint8_t)(c << s4j_r16_shift(k, bits));
+                } else {
+                    for (int32_t b = 0; b < bits; b++) {
+                        ((uint64_t *)(void *)segment)[s4j_p64_word(o, k / 64, b, s->padded / 64, bits)] |=
+                            (uint64_t)(c >> b & 1) << k % 64;
+                    }
+                }
+            }
+        }
+        segment += padded_rows * s->padded * bits / 8;
+        g0 += s->groups;
+    }
+    const float *bias = rnd_one_in(2) ? random_floats(padded_rows) : NULL;
+    seal(data);
+    seal(scale);
+    seal(zero);
+    seal(sum);
+    if (mult) {
+        seal(mult);
+    }
+    return (s4j_weights){data, scale, zero, mult, sum, bias, rows, zw_groups, bits, layout};
+}
+
+/* Two equal noisy outputs. */
+static void outputs(float **a, float **b, int64_t n)
+{
+    *a = NEW(float, n);
+    *b = NEW(float, n);
+    fill(*a, n, 0, 0);
+    memcpy(*b, *a, (size_t)n * sizeof(float));
+}
+
+static void describe_linear(const s4j_gif *gif, const s4j_weights *w, int64_t tokens, int32_t flags, span o)
+{
+    char text[300];
+    int used = 0;
+    for (int32_t i = 0; i < gif->segments; i++) {
+        const s4j_segment *s = &gif->segment[i];
+        used += snprintf(text + used, sizeof text - (size_t)used, " [%lld x %d bits, groups %d/%d, M %d]", (long long)s->channels,
+                         s->bits, s->act_group, s->group, s->max_multiplier);
+    }
+    describe("W%d, mult %d, zw groups %lld, bias %d, add %d, %lld tokens, rows %lld..%lld of %lld,%s", w->bits, w->mult != NULL,
+             (long long)w->weight_groups, w->bias != NULL, flags, (long long)tokens, (long long)o.begin, (long long)o.end,
+             (long long)w->rows, text);
+}
+
+static s4j_gif whole(int64_t channels, int32_t bits, int32_t group)
+{
+    s4j_gif gif = {.channels = channels, .padded = channels, .groups = group ? channels / group : 1, .segments = 1, .clip = {1, 1, 1, 1}};
+    gif.segment[0] = (s4j_segment){channels, channels, gif.groups, bits, 0, group, group ? 255 : 1, group, 0};
+    return gif;
+}
+
+static void bench_linear(void)
+{
+    static const struct {
+        int64_t rows, channels, tokens;
+        int32_t weight_bits, act_bits, group;
+    } SHAPES[] = {
+        {2048, 2048, 1, 4, 4, 0},   {5632, 2048, 1, 4, 4, 0},    {32000, 2048, 1, 4, 4, 0}, {32000, 2048, 1, 8, 8, 0},
+        {8192, 2048, 1, 2, 8, 0},   {32000, 2048, 1, 4, 4, 64},  {5632, 2048, 256, 4, 4, 0}, {5632, 2048, 256, 4, 5, 0},
+        {5632, 2048, 256, 4, 8, 0}, {5632, 2048, 256, 8, 8, 0},  {5632, 2048, 256, 2, 8, 0}, {5632, 2048, 256, 4, 4, 64},
+    };
+    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+        const int64_t rows = SHAPES[i].rows, channels = SHAPES[i].channels, tokens = SHAPES[i].tokens;
+        const s4j_gif gif = whole(channels, SHAPES[i].act_bits, SHAPES[i].group);
+        const s4j_weights w = random_weights(&gif, rows, SHAPES[i].weight_bits, S4J_LAYOUT_R16, SHAPES[i].group != 0);
+        const s4j_spikes x = random_spikes(&gif, tokens);
+        float *y = NEW(float, rows * tokens);
+        char shape[80];
+        snprintf(shape, sizeof shape, "W%dA%d %lld x %lld, %lld tokens, groups %d", w.bits, SHAPES[i].act_bits, (long long)rows,
+                 (long long)channels, (long long)tokens, SHAPES[i].group);
+        const double t = TIME(s4j_linear(test, &gif, &w, &x, tokens, y, rows, 0, 0, rows));
+        if (tokens == 1) {
+            report(shape, (double)(rows * channels * w.bits / 8), t, "GB/s", read_bound());
+        } else {
+            report(shape, (double)(rows * channels * tokens), t, "GMAC/s", gemm_bound(w.bits, SHAPES[i].act_bits));
+        }
+        buffers_release();
+    }
+}
+
+void check_linear(int64_t n)
+{
+    if (benching) {
+        bench_linear();
+        return;
+    }
+    const int deep = n % 40 == 39; /* K = 32768: no int32 may overflow, no int16 either */
+    gif_shape shape = {.channels = deep ? 32768 : n % 5 ? 150 : 700, .groups = 1, .segments = deep ? 1 : 0};
+    s4j_gif gif = random_gif(shape);
+    if (deep) {
+        const int32_t bits = gif.segment[0].bits;
+        gif = whole(32768, bits, 0);
+    }
+    const int64_t rows = deep ? 3 : rnd_in(1, 50), tokens = deep ? 2 : rnd_one_in(3) ? rnd_in(1, 40) : rnd_in(1, 8);
+    const s4j_weights w = random_weights(&gif, rows, (int32_t)PICK(2, 4, 8), S4J_LAYOUT_R16, rnd_one_in(2));
+    const s4j_spikes x = random_spikes(&gif, tokens);
+    const int64_t stride = rows + rnd_in(0, 5);
+    const int32_t flags = (int32_t)rnd_in(0, 1);
+    const span o = random_span(rows);
+    float *a, *b;
+    outputs(&a, &b, (tokens - 1) * stride + rows);
+    describe_linear(&gif, &w, tokens, flags, o);
+    same_int(s4j_linear(base, &gif, &w, &x, tokens, a, stride, flags, o.begin, o.end),
+             s4j_linear(test, &gif, &w, &x, tokens, b, stride, flags, o.begin, o.end), "status");
+    same_floats(a, b, (tokens - 1) * stride + rows, "y");
+}
+
+void check_linear_planes(int64_t n)
+{
+    gif_shape shape = {.channels = n % 5 ? 150 : 700};
+    s4j_gif gif = benching ? whole(2048, 4, 0) : random_gif(shape);
+    const int64_t rows = benching ? 2048 : rnd_in(1, 50), tokens = benching ? 1 : rnd_in(1, 8);
+    const s4j_weights w = random_weights(&gif, rows, benching ? 2 : (int32_t)rnd_in(1, 2), S4J_LAYOUT_P64, 0);
+    const s4j_spikes x = random_spikes(&gif, tokens);
+    uint64_t *planes = NEW(uint64_t, tokens * s4j_plane_words(&gif));
+    s4j_planes(base, &gif, &x, planes, 0, tokens);
+    seal(planes);
+    const int64_t stride = rows + rnd_in(0, 5);
+    const int32_t flags = (int32_t)rnd_in(0, 1);
+    const span o = random_span(rows);
+    float *a, *b;
+    outputs(&a, &b, (tokens - 1) * stride + rows);
+    describe_linear(&gif, &w, tokens, flags, o);
+    if (benching) {
+        report("W2A4 2048 x 2048, 1 token", 2048.0 * 2048 / 4,
+               TIME(s4j_linear_planes(test, &gif, &w, &x, planes, 1, b, rows, 0, 0, rows)), "GB/s", read_bound());
+        return;
+    }
+    same_int(s4j_linear_planes(base, &gif, &w, &x, planes, tokens, a, stride, flags, o.begin, o.end),
+             s4j_linear_planes(test, &gif, &w, &x, planes, tokens, b, stride, flags, o.begin, o.end), "status");
+    same_floats(a, b, (tokens - 1) * stride + rows, "y");
+}
+
+void check_dense(int64_t n)
+{
+    const int64_t rows = benching ? 2048 : rnd_in(1, 50), channels = benching ? 2048 : n % 5 ? rnd_in(1, 90) : rnd_in(1, 1500);
+    const int64_t tokens = benching ? 1 : rnd_in(1, rnd_one_in(4) ? 20 : 6), x_stride = channels + rnd_in(0, 3), stride = rows + rnd_in(0, 5);
+    const int32_t dtype = (int32_t)rnd_in(0, 1);
+    const int64_t elements = s4j_pad(rows, 16) * s4j_pad(channels, 64);
+    uint8_t *data = buffer(elements * (dtype == S4J_F32 ? 4 : 2), 64);
+    for (int64_t i = 0; i < elements; i++) {
+        const float v = rnd_float();
+        memcpy(data + i * (dtype == S4J_F32 ? 4 : 2), (const uint8_t *)&v + (dtype == S4J_F32 ? 0 : 2), dtype == S4J_F32 ? 4 : 2);
+    }
+    seal(data);
+    const s4j_dense_weights w = {data, rnd_one_in(2) ? random_floats(s4j_pad(rows, 16)) : NULL, rows, channels, dtype, 0};
+    float *x = NEW(float, (tokens - 1) * x_stride + channels);
+    fill(x, (tokens - 1) * x_stride + channels, (int)rnd_in(0, PATTERNS - 1), 15);
+    seal(x);
+    const int32_t flags = (int32_t)rnd_in(0, 1);
+    const span o = random_span(rows);
+    float *a, *b;
+    outputs(&a, &b, (tokens - 1) * stride + rows);
+    describe("%s, bias %d, add %d, %lld tokens x %lld, rows %lld..%lld of %lld", dtype == S4J_F32 ? "f32" : "bf16", w.bias != NULL,
+             flags, (long long)tokens, (long long)channels, (long long)o.begin, (long long)o.end, (long long)rows);
+    if (benching) {
+        report(dtype == S4J_F32 ? "f32 2048 x 2048, 1 token" : "bf16 2048 x 2048, 1 token", (double)(elements * (dtype == S4J_F32 ? 4 : 2)),
+               TIME(s4j_dense(test, &w, x, x_stride, 1, b, stride, 0, 0, rows)), "GB/s", read_bound());
+        return;
+    }
+    same_int(s4j_dense(base, &w, x, x_stride, tokens, a, stride, flags, o.begin, o.end),
+             s4j_dense(test, &w, x, x_stride, tokens, b, stride, flags, o.begin, o.end), "status");
+    same_floats(a, b, (tokens - 1) * stride + rows, "y");
+}

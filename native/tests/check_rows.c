@@ -1,0 +1,178 @@
+/* rmsnorm, silu_mul, embed, argmax, and the two bounds. */
+#include <string.h>
+
+#include "check.h"
+
+static void outputs(float **a, float **b, int64_t n)
+{
+    *a = NEW(float, n);
+    *b = NEW(float, n);
+    fill(*a, n, 0, 0);
+    memcpy(*b, *a, (size_t)n * sizeof(float));
+}
+
+/* Rows of `stride`, each in a pattern of its own. */
+static float *random_rows(int64_t rows, int64_t stride, int64_t channels)
+{
+    float *x = NEW(float, (rows - 1) * stride + channels);
+    for (int64_t r = 0; r < rows; r++) {
+        fill(x + r * stride, channels, (int)rnd_in(0, PATTERNS - 1), 15);
+    }
+    return x;
+}
+
+void check_rmsnorm(int64_t n)
+{
+    const int64_t channels = benching ? 2048 : n % 4 ? rnd_in(1, 130) : rnd_in(1, 2100), rows = benching ? 8 : rnd_in(1, 4);
+    const int64_t stride = channels + rnd_in(0, 3), begin = benching ? 0 : rnd_in(0, rows - 1);
+    float *x = random_rows(rows, stride, channels), *weight = NEW(float, channels), *a, *b;
+    fill(weight, channels, 0, 0);
+    seal(weight);
+    describe("%lld rows x %lld", (long long)rows, (long long)channels);
+    outputs(&a, &b, (rows - 1) * stride + channels);
+    if (benching) {
+        fill(x, (rows - 1) * stride + channels, 0, 0);
+        report("8 x 2048", (double)(rows * channels), TIME(s4j_rmsnorm(test, x, stride, weight, channels, 1e-5f, b, stride, 0, rows)),
+               "Gchannels/s", 0);
+        return;
+    }
+    if (rnd_one_in(3)) { /* in place */
+        memcpy(a, x, (size_t)((rows - 1) * stride + channels) * sizeof(float));
+        memcpy(b, x, (size_t)((rows - 1) * stride + channels) * sizeof(float));
+        same_int(s4j_rmsnorm(base, a, stride, weight, channels, 1e-5f, a, stride, begin, rows),
+                 s4j_rmsnorm(test, b, stride, weight, channels, 1e-5f, b, stride, begin, rows), "status");
+    } else {
+        seal(x);
+        same_int(s4j_rmsnorm(base, x, stride, weight, channels, 1e-5f, a, stride, begin, rows),
+                 s4j_rmsnorm(test, x, stride, weight, channels, 1e-5f, b, stride, begin, rows), "status");
+    }
+    same_floats(a, b, (rows - 1) * stride + channels, "y");
+}
+
+void check_silu_mul(int64_t n)
+{
+    (void)n;
+    const int64_t channels = benching ? 5632 : rnd_in(1, 150), rows = rnd_in(1, 4), stride = 2 * channels + rnd_in(0, 3);
+    const int64_t y_stride = channels + rnd_in(0, 3), begin = rnd_in(0, rows - 1);
+    float *x = NEW(float, (rows - 1) * stride + 2 * channels), *a, *b;
+    for (int64_t r = 0; r < rows; r++) {
+        fill(x + r * stride, channels, (int)rnd_in(0, PATTERNS - 1), 15);
+        fill(x + r * stride + channels, channels, (int)rnd_in(0, PATTERNS - 1), 15);
+        for (int64_t i = 0; i < channels; i += 3) {
+            x[r * stride + i] = rnd_float() * 100.0f;
+        }
+    }
+    seal(x);
+    outputs(&a, &b, (rows - 1) * y_stride + channels);
+    describe("%lld rows x %lld", (long long)rows, (long long)channels);
+    if (benching) {
+        report("5632", (double)channels, TIME(s4j_silu_mul(test, x, stride, channels, b, y_stride, 0, 1)), "Gchannels/s", 0);
+        return;
+    }
+    same_int(s4j_silu_mul(base, x, stride, channels, a, y_stride, begin, rows),
+             s4j_silu_mul(test, x, stride, channels, b, y_stride, begin, rows), "status");
+    same_floats(a, b, (rows - 1) * y_stride + channels, "y");
+}
+
+void check_embed(int64_t n)
+{
+    (void)n;
+    const int64_t vocab = rnd_in(1, 30), channels = benching ? 2048 : rnd_in(1, 150), rows = rnd_in(1, 6), stride = channels + rnd_in(0, 3);
+    const int64_t begin = rnd_in(0, rows - 1);
+    const int32_t dtype = (int32_t)rnd_in(0, 1);
+    uint8_t *table = buffer(vocab * channels * (dtype == S4J_F32 ? 4 : 2), dtype == S4J_F32 ? 4 : 2);
+    rnd_bytes(table, vocab * channels * (dtype == S4J_F32 ? 4 : 2));
+    seal(table);
+    int32_t *ids = NEW(int32_t, rows);
+    for (int64_t i = 0; i < rows; i++) {
+        ids[i] = (int32_t)rnd_in(0, vocab - 1);
+    }
+    float *a, *b;
+    outputs(&a, &b, (rows - 1) * stride + channels);
+    describe("%s, %lld ids x %lld", dtype == S4J_F32 ? "f32" : "bf16", (long long)rows, (long long)channels);
+    if (benching) {
+        report("2048", (double)channels, TIME(s4j_embed(test, table, dtype, vocab, channels, ids, b, stride, 0, 1)), "Gchannels/s", 0);
+        return;
+    }
+    same_int(s4j_embed(base, table, dtype, vocab, channels, ids, a, stride, begin, rows),
+             s4j_embed(test, table, dtype, vocab, channels, ids, b, stride, begin, rows), "status");
+    same_floats(a, b, (rows - 1) * stride + channels, "y");
+}
+
+void check_argmax(int64_t n)
+{
+    (void)n;
+    const int64_t size = benching ? 32000 : rnd_in(1, 300);
+    float *x = NEW(float, size);
+    int64_t a = -1, b = -1;
+    fill(x, size, benching ? 0 : (int)rnd_in(0, PATTERNS - 1), 15);
+    if (rnd_one_in(3)) { /* ties */
+        for (int64_t i = 0; i < size; i++) {
+            x[i] = (float)rnd_in(-3, 3);
+        }
+    }
+    seal(x);
+    describe("%lld values", (long long)size);
+    if (benching) {
+        report("32000", (double)size, TIME(s4j_argmax(test, x, size, &b)), "Gvalues/s", 0);
+        return;
+    }
+    same_int(s4j_argmax(base, x, size, &a), s4j_argmax(test, x, size, &b), "status");
+    same_int(a, b, "index");
+}
+
+double read_bound(void)
+{
+    static const s4j_kernels *of;
+    static double bound;
+    if (of != test) {
+        of = test;
+        const int64_t bytes = INT64_C(256) << 20;
+        uint8_t *data = buffer(bytes, 64);
+        uint64_t x;
+        memset(data, 1, (size_t)bytes);
+        bound = (double)bytes / TIME(s4j_read_bandwidth(test, data, bytes, &x)) * 1e-9;
+    }
+    return bound;
+}
+
+double gemm_bound(int32_t weight_bits, int32_t act_bits)
+{
+    int64_t macs, sink;
+    const double t = TIME(s4j_gemm_peak(test, weight_bits, act_bits, 100000, &macs, &sink));
+    return (double)macs / t * 1e-9;
+}
+
+void check_read_bandwidth(int64_t n)
+{
+    (void)n;
+    if (benching) {
+        report("256 MiB", read_bound() * 1e9, 1, "GB/s", 0);
+        return;
+    }
+    const int64_t bytes = rnd_in(0, 200) * 64;
+    uint8_t *data = buffer(bytes, 64);
+    uint64_t a = 1, b = 2;
+    rnd_bytes(data, bytes);
+    seal(data);
+    describe("%lld bytes", (long long)bytes);
+    same_int(s4j_read_bandwidth(base, data, bytes, &a), s4j_read_bandwidth(test, data, bytes, &b), "status");
+    same_bytes(&a, &b, 8, "xor");
+}
+
+void check_gemm_peak(int64_t n)
+{
+    (void)n;
+    const int32_t weight_bits = (int32_t)PICK(2, 4, 8), act_bits = (int32_t)rnd_in(2, 8);
+    int64_t macs = -1, twice = -1, sink;
+    describe("W%dA%d", weight_bits, act_bits);
+    if (benching) {
+        report("W4A4", gemm_bound(4, 4) * 1e9, 1, "GMAC/s", 0);
+        report("W4A8", gemm_bound(4, 8) * 1e9, 1, "GMAC/s", 0);
+        report("W8A8", gemm_bound(8, 8) * 1e9, 1, "GMAC/s", 0);
+        return;
+    }
+    require(s4j_gemm_peak(test, weight_bits, act_bits, 100, &macs, &sink) == S4J_OK, "status");
+    require(s4j_gemm_peak(test, weight_bits, act_bits, 200, &twice, &sink) == S4J_OK, "status");
+    require(macs > 0 && twice == 2 * macs, "macs are not proportional to iterations");
+}
