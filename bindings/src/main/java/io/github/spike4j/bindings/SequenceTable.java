@@ -7,7 +7,8 @@ import java.lang.foreign.MemorySegment;
 /** The sequences of a batch, {@code s4j_sequence[]}. Filled anew for each step, read by all threads of the step. */
 public final class SequenceTable {
     private final MemorySegment structs;
-    private final int capacity;
+    /** The elements of {@link #structs}, made once: a step allocates nothing. */
+    private final MemorySegment[] elements;
     private int size;
     private long context;
     private long blockBytes = Long.MAX_VALUE;
@@ -18,8 +19,8 @@ public final class SequenceTable {
      */
     public SequenceTable(Arena arena, int capacity) {
         Check.that(capacity > 0, "capacity", "at least 1", capacity);
-        this.capacity = capacity;
         structs = s4j_sequence.allocateArray(capacity, arena);
+        elements = structs.elements(s4j_sequence.layout()).toArray(MemorySegment[]::new);
     }
 
     /** Starts a new batch. */
@@ -38,13 +39,13 @@ public final class SequenceTable {
      * @param blocks   KV blocks for positions 0 to position + rows - 1; must not shrink before the batch is done
      */
     public void add(long row, long rows, long position, BlockTable blocks) {
-        Check.within("sequences", size, 0, capacity - 1);
+        Check.within("sequences", size, 0, elements.length - 1);
         Check.within("row", row, 0, 1L << 40);
         Check.within("rows", rows, 1, 1L << 40);
         Check.within("position", position, 0, 1L << 40);
         Check.that((long) blocks.size() * AttentionSpec.PAGE >= position + rows, "blocks",
                 "blocks of " + AttentionSpec.PAGE + " positions for " + (position + rows) + " positions", blocks.size());
-        var struct = s4j_sequence.asSlice(structs, size++);
+        var struct = elements[size++];
         s4j_sequence.row(struct, row);
         s4j_sequence.rows(struct, rows);
         s4j_sequence.position(struct, position);
