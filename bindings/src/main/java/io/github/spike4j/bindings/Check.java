@@ -7,6 +7,7 @@ final class Check {
     private Check() {
     }
 
+    /** For constant texts, or where a call may allocate: arguments are evaluated whether the condition holds or not. */
     static void that(boolean condition, String name, String expected, long actual) {
         if (!condition) {
             throw new IllegalArgumentException(name + ": expected " + expected + ", got " + actual);

@@ -60,7 +60,9 @@ public final class Linear {
         Check.that(tokens >= 0, "tokens", "at least 0", tokens);
         Check.range("output rows", begin, end, rows);
         Check.that(begin % 16 == 0, "begin", "a multiple of 16", begin);
-        Check.that(end % 16 == 0 || end == rows, "end", "a multiple of 16 or " + rows, end);
+        if (end % 16 != 0 && end != rows) {
+            throw new IllegalArgumentException("end: expected a multiple of 16 or " + rows + ", got " + end);
+        }
         Check.writableRows("y", y, tokens, yStride, end);
     }
 

@@ -43,8 +43,10 @@ public final class SequenceTable {
         Check.within("row", row, 0, 1L << 40);
         Check.within("rows", rows, 1, 1L << 40);
         Check.within("position", position, 0, 1L << 40);
-        Check.that((long) blocks.size() * AttentionSpec.PAGE >= position + rows, "blocks",
-                "blocks of " + AttentionSpec.PAGE + " positions for " + (position + rows) + " positions", blocks.size());
+        if ((long) blocks.size() * AttentionSpec.PAGE < position + rows) {
+            throw new IllegalArgumentException("blocks: expected blocks of " + AttentionSpec.PAGE + " positions for "
+                    + (position + rows) + " positions, got " + blocks.size());
+        }
         var struct = elements[size++];
         s4j_sequence.row(struct, row);
         s4j_sequence.rows(struct, rows);

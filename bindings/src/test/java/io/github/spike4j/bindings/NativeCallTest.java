@@ -258,6 +258,8 @@ class NativeCallTest {
         var gif = new GifSpec(arena, List.of(new GifSegment(64, 4, 0)), null);
         var spikes = new SpikeBuffer(arena, gif, 1);
         var x = arena.allocate(JAVA_FLOAT, 64);
+        var weights = new Weights(arena, gif, new Weights.Parts(arena.allocate(16 * 32, 64), arena.allocate(JAVA_FLOAT, 16),
+                arena.allocate(16), null, null, null), 16, 1, 4, Weights.Layout.R16);
         var dense = AttentionSpec.dense(arena, 2, 2, 0);
         var blocks = new BlockTable(arena, 1, dense.blockBytes());
         blocks.set(0, arena.allocate(dense.blockBytes(), 64));
@@ -269,6 +271,7 @@ class NativeCallTest {
             long before = threads.getCurrentThreadAllocatedBytes();
             for (int i = 0; i < 20_000; i++) {
                 Encoding.encode(k, gif, x, 64, spikes, 0, 1);
+                Linear.linear(k, weights, spikes, 1, x, 16, false, 0, 16);
                 Rows.argmax(k, x, 64);
                 sequences.clear();
                 sequences.add(0, 1, 0, blocks);
