@@ -6,9 +6,9 @@ module io.github.spike4j {
     requires tools.jackson.databind;
     requires static jdk.incubator.vector;
 
-    // Uncomment with the first class: exports io.github.spike4j;
+    exports io.github.spike4j;
     exports io.github.spike4j.kernels;
-    // Uncomment with the first class: exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
+    exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.weights to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.model to io.github.spike4j.convert;
     // Uncomment with the first class: exports io.github.spike4j.runtime to io.github.spike4j.convert;

@@ -155,14 +155,14 @@ public class JavaKernels extends Kernels {
         return -1;
     }
 
-    private static void putGroup(Spikes out, long index, int z, int m, int sum) {
+    static void putGroup(Spikes out, long index, int z, int m, int sum) {
         out.zero().set(I32, 4 * index, z);
         out.mult().set(I32, 4 * index, m);
         out.sum().set(I32, 4 * index, sum);
     }
 
     /** One finite row, permuted in {@code v}; returns the silent codes. */
-    private static int encodeRow(GifSpec spec, float[] v, Spikes out, int r) {
+    private int encodeRow(GifSpec spec, float[] v, Spikes out, int r) {
         var segments = spec.segments();
         int silent = 0;
         int first = 0;
@@ -243,7 +243,8 @@ public class JavaKernels extends Kernels {
         return (hi * clip - lo * clip) / levels;
     }
 
-    private static int encodeGroup(float[] v, int first, int n, float s, int z, int bits, Spikes out, long at, long group, int m) {
+    /** Codes of channels [first, first + n) into byte {@code at}; returns how many are silent. */
+    int encodeGroup(float[] v, int first, int n, float s, int z, int bits, Spikes out, long at, long group, int m) {
         int levels = levels(bits);
         int offset = bits == 8 ? 128 : z;
         int sum = 0;
@@ -353,7 +354,7 @@ public class JavaKernels extends Kernels {
     }
 
     /** mw * (sum d w - zw sum d [+ (128 - z) sum (w - zw)]) of one group. */
-    private static int weighted(SpikeWeights w, Spikes x, GifSpec.Segment s, int sum, long g, int j, int p, int lane) {
+    static int weighted(SpikeWeights w, Spikes x, GifSpec.Segment s, int sum, long g, int j, int p, int lane) {
         int groups = w.spec().groups();
         int zw = w.zero().get(I8, ((long) p * w.weightGroups() + (w.weightGroups() == 1 ? 0 : j)) * 16 + lane) & 255;
         int mw = w.mult() == null ? 1 : w.mult().get(I8, ((long) p * groups + j) * 16 + lane) & 255;
@@ -767,7 +768,7 @@ public class JavaKernels extends Kernels {
         }
     }
 
-    private static void attendHead(AttentionSpec a, int h, Queries q, long slot, Sequences.BlockTable table, int positions,
+    void attendHead(AttentionSpec a, int h, Queries q, long slot, Sequences.BlockTable table, int positions,
             MemorySegment out, long to) {
         KvHead head = a.kvHeads().get(h);
         float[] e = SCRATCH.get().weights(positions);

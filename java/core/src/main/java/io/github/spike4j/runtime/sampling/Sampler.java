@@ -1,0 +1,209 @@
+package io.github.spike4j.runtime.sampling;
+
+import io.github.spike4j.Sampling;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+
+/**
+ * One generation's choice of tokens, as {@link Sampling} defines it (engine-numerics N11): double arithmetic and {@link StrictMath}, so
+ * that equal logits and seed give equal tokens everywhere. A weight below 2^-64 of the highest counts as 0. Sums run over the kept logits in
+ * descending order where top-k applies, else over the ids in ascending order. Each draw takes one {@code nextDouble}; a greedy choice takes none.
+ * Works in its own arrays and allocates nothing after construction. For one thread at a time.
+ */
+public final class Sampler {
+    private static final double NEGLIGIBLE = -64 * 0x1.62e42fefa39efp-1; // ln 2^-64
+
+    private final Sampling options;
+    private final int vocabulary;
+    private final RandomGenerator random;
+    /** Candidates: parallel arrays. */
+    private final double[] value;
+    private final int[] id;
+    /** Where a penalty is wanted: how often each token occurs in the window, and the window as a ring (null if unbounded). */
+    private final int[] occurrences;
+    private final int[] window;
+    private long accepted;
+
+    /** @param vocabulary number of logits */
+    public Sampler(Sampling options, int vocabulary) {
+        if (vocabulary <= 0) throw new IllegalArgumentException("a vocabulary of " + vocabulary + " tokens");
+        this.options = options;
+        this.vocabulary = vocabulary;
+        random = RandomGeneratorFactory.of("L64X128MixRandom").create(options.seed());
+        boolean penalty = options.repetitionPenalty() != 1;
+        occurrences = penalty ? new int[vocabulary] : null;
+        window = penalty && options.repetitionWindow() > 0 ? new int[options.repetitionWindow()] : null;
+        value = new double[vocabulary];
+        id = new int[vocabulary];
+    }
+
+    /** Notes a token of the text, of the prompt too: the penalty looks at these. {@link #sample} does not note its result. */
+    public void accept(int token) {
+        if (occurrences == null) return;
+        if (window != null) {
+            int slot = (int) (accepted % window.length);
+            if (accepted >= window.length) occurrences[window[slot]]--;
+            window[slot] = token;
+        }
+        accepted++;
+        occurrences[token]++;
+    }
+
+    /**
+     * Chooses from all logits.
+     *
+     * @param logits native-order f32, one a token, at least {@code vocabulary}
+     * @throws ArithmeticException if no logit is finite, or one is NaN or +infinity
+     */
+    public int sample(MemorySegment logits) {
+        for (int i = 0; i < vocabulary; i++) value[i] = logits.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
+        return choose();
+    }
+
+    /** As {@link #sample(MemorySegment)}. */
+    public int sample(float[] logits) {
+        for (int i = 0; i < vocabulary; i++) value[i] = logits[i];
+        return choose();
+    }
+
+    /** Whether {@link #sampleTop} with the {@code n} highest logits gives what all logits would. */
+    public boolean topSuffices(int n) {
+        return occurrences == null && n > 0 && (options.isGreedy() || options.topK() > 0 && options.topK() <= n);
+    }
+
+    /**
+     * Chooses from the highest logits only, as a device returns them: descending, of equal ones the lower id first. Allowed where
+     * {@link #topSuffices topSuffices(n)}.
+     */
+    public int sampleTop(int[] ids, float[] logits, int n) {
+        if (!topSuffices(n)) throw new IllegalStateException("these options need all logits, not the highest " + n);
+        requireFinite(logits[0]);
+        if (options.isGreedy()) return ids[0];
+        int k = Math.min(n, options.topK());
+        for (int i = 0; i < k; i++) {
+            value[i] = logits[i];
+            id[i] = ids[i];
+        }
+        return draw(k, true);
+    }
+
+    private int choose() {
+        if (occurrences != null) {
+            double penalty = options.repetitionPenalty();
+            for (int i = 0; i < vocabulary; i++) {
+                if (occurrences[i] > 0) value[i] = value[i] > 0 ? value[i] / penalty : value[i] * penalty;
+            }
+        }
+        int best = 0;
+        for (int i = 0; i < vocabulary; i++) {
+            if (Double.isNaN(value[i])) requireFinite(value[i]);
+            if (value[i] > value[best]) best = i;
+        }
+        requireFinite(value[best]);
+        if (options.isGreedy()) return best;
+        for (int i = 0; i < vocabulary; i++) id[i] = i;
+        int k = options.topK();
+        if (k == 0 || k >= vocabulary) return draw(vocabulary, false);
+        selectTop(k);
+        return draw(k, true);
+    }
+
+    private static void requireFinite(double highest) {
+        if (!Double.isFinite(highest)) throw new ArithmeticException("the highest logit is " + highest + "; the model's output is damaged");
+    }
+
+    /** The {@code k} best candidates to the front, descending. */
+    private void selectTop(int k) {
+        // a heap of the k best so far with the worst on top; then taken apart from the back
+        for (int i = k / 2 - 1; i >= 0; i--) siftWorst(i, k);
+        for (int i = k; i < vocabulary; i++) {
+            if (better(i, 0)) {
+                move(i, 0);
+                siftWorst(0, k);
+            }
+        }
+        for (int n = k - 1; n > 0; n--) {
+            swap(0, n);
+            siftWorst(0, n);
+        }
+    }
+
+    /** @param sorted whether the {@code n} candidates are in descending order (else by ascending id) */
+    private int draw(int n, boolean sorted) {
+        double highest = value[0];
+        for (int i = 1; i < n && !sorted; i++) highest = Math.max(highest, value[i]);
+        double sum = 0;
+        for (int i = 0; i < n; i++) {
+            double x = (value[i] - highest) / options.temperature();
+            value[i] = x >= NEGLIGIBLE ? StrictMath.exp(x) : 0;
+            sum += value[i];
+        }
+        if (options.topP() == 1 && options.minP() == 0) return pick(0, n, 1, sum);
+
+        // The kept ones are taken in descending order: from the front, or off a heap (they gather, the first last, at the end).
+        double enough = options.topP() == 1 ? Double.POSITIVE_INFINITY : options.topP() * sum;
+        double kept = 0;
+        int count = 0;
+        for (int i = n / 2 - 1; i >= 0 && !sorted; i--) siftBest(i, n);
+        while (count < n && kept < enough) {
+            int at = sorted ? count : 0;
+            if (count > 0 && (value[at] < options.minP() || value[at] == 0)) break;
+            kept += value[at];
+            count++;
+            if (!sorted) {
+                swap(0, n - count);
+                siftBest(0, n - count);
+            }
+        }
+        return sorted ? pick(0, count, 1, kept) : pick(n - 1, count, -1, kept);
+    }
+
+    /** Draws among {@code count} candidates from {@code start} on, in steps of {@code step}, whose weights sum to {@code sum}. */
+    private int pick(int start, int count, int step, double sum) {
+        double target = random.nextDouble() * sum;
+        int last = start;
+        double running = 0;
+        for (int i = 0, at = start; i < count; i++, at += step) {
+            if (value[at] == 0) continue;
+            last = at;
+            running += value[at];
+            if (running > target) break;
+        }
+        return id[last];
+    }
+
+    private boolean better(int a, int b) {
+        return value[a] > value[b] || value[a] == value[b] && id[a] < id[b];
+    }
+
+    private void siftWorst(int i, int n) {
+        for (int child; (child = 2 * i + 1) < n; i = child) {
+            if (child + 1 < n && better(child, child + 1)) child++;
+            if (better(child, i)) return;
+            swap(i, child);
+        }
+    }
+
+    private void siftBest(int i, int n) {
+        for (int child; (child = 2 * i + 1) < n; i = child) {
+            if (child + 1 < n && better(child + 1, child)) child++;
+            if (better(i, child)) return;
+            swap(i, child);
+        }
+    }
+
+    private void move(int from, int to) {
+        value[to] = value[from];
+        id[to] = id[from];
+    }
+
+    private void swap(int a, int b) {
+        double v = value[a];
+        int t = id[a];
+        move(b, a);
+        value[b] = v;
+        id[b] = t;
+    }
+}

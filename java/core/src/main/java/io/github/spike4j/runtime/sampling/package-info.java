@@ -1,0 +1,2 @@
+/** Choosing tokens from logits, and the end of a text. */
+package io.github.spike4j.runtime.sampling;

@@ -1,0 +1,125 @@
+package io.github.spike4j.tokenizer;
+
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Tokens that are found in the text before the model sees it: those that match the raw text, and those that match the normalized one. */
+final class AddedTokens {
+    private final Map<String, AddedToken> byText = new HashMap<>();
+    private final TreeMap<Integer, AddedToken> byId = new TreeMap<>();
+    private final Matcher raw = new Matcher();
+    private final Matcher normalized = new Matcher();
+
+    /**
+     * @param singleWord only where no word character is beside it
+     * @param lstrip takes the white space on its left with it
+     * @param rstrip takes the white space on its right with it
+     * @param normalized is looked for in the normalized text, in its own normalized form
+     * @param special such as BOS: left out of decoded text
+     */
+    record AddedToken(int id, String content, boolean singleWord, boolean lstrip, boolean rstrip, boolean normalized, boolean special) {}
+
+    @FunctionalInterface
+    interface Text {
+        void accept(int start, int end);
+    }
+
+    AddedTokens(List<AddedToken> tokens, Normalizer normalizer) {
+        for (AddedToken token : tokens) {
+            byText.put(token.content, token);
+            byId.put(token.id, token);
+            if (token.content.isEmpty()) continue;
+            if (token.normalized) normalized.add(normalizer == null ? token.content : normalizer.apply(token.content), token);
+            else raw.add(token.content, token);
+        }
+    }
+
+    AddedToken find(String text) {
+        return byText.get(text);
+    }
+
+    AddedToken find(int id) {
+        return byId.get(id);
+    }
+
+    Collection<AddedToken> all() {
+        return byId.values();
+    }
+
+    int size() {
+        return byId.isEmpty() ? 0 : byId.lastKey() + 1;
+    }
+
+    /** Cuts a text at the tokens of one of the two kinds; {@code special} false leaves special tokens as text. */
+    void split(String text, boolean ofNormalized, boolean special, Text between, Ints ids) {
+        Matcher matcher = ofNormalized ? normalized : raw;
+        int from = 0;
+        for (int i = 0; i < text.length(); ) {
+            AddedToken t = matcher.longest(text, i);
+            if (t == null) {
+                i++;
+                continue;
+            }
+            int start = i;
+            int end = i += matcher.length;
+            if (t.special && !special) continue;
+            if (t.singleWord && (start > 0 && isWord(text.codePointBefore(start)) || end < text.length() && isWord(text.codePointAt(end)))) continue;
+            if (t.lstrip) while (start > from && isSpace(text.charAt(start - 1))) start--;
+            if (t.rstrip) while (end < text.length() && isSpace(text.charAt(end))) end++;
+            if (from < start) between.accept(from, start);
+            ids.add(t.id);
+            from = end;
+            i = Math.max(i, end);
+        }
+        if (from < text.length()) between.accept(from, text.length());
+    }
+
+    /** Unicode's White_Space; all of it is in the basic plane. */
+    static boolean isSpace(char c) {
+        return c == ' ' || c >= '\t' && c <= '\r' || c == 0x85 || Character.isSpaceChar(c);
+    }
+
+    private static boolean isWord(int c) {
+        return Character.isLetterOrDigit(c) || c == '_' || Character.isAlphabetic(c) || switch (Character.getType(c)) {
+            case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.COMBINING_SPACING_MARK, Character.CONNECTOR_PUNCTUATION -> true;
+            default -> false;
+        };
+    }
+
+    /** A trie over chars: the longest token at a place. */
+    private static final class Matcher {
+        private final PairMap edges = new PairMap(16);
+        private final Map<Integer, AddedToken> ends = new HashMap<>();
+        private int nodes = 1;
+        private int length;
+
+        void add(String text, AddedToken token) {
+            if (text.isEmpty()) return;
+            int node = 0;
+            for (int i = 0; i < text.length(); i++) {
+                long next = edges.get(node, text.charAt(i));
+                if (next == PairMap.ABSENT) edges.put(node, text.charAt(i), next = nodes++);
+                node = (int) next;
+            }
+            ends.put(node, token);
+        }
+
+        AddedToken longest(String text, int start) {
+            AddedToken found = null;
+            long node = edges.get(0, text.charAt(start));
+            for (int i = start + 1; node != PairMap.ABSENT; i++) {
+                AddedToken t = ends.get((int) node);
+                if (t != null) {
+                    found = t;
+                    length = i - start;
+                }
+                if (i == text.length()) break;
+                node = edges.get((int) node, text.charAt(i));
+            }
+            return found;
+        }
+    }
+}

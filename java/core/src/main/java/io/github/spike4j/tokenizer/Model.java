@@ -1,0 +1,9 @@
+package io.github.spike4j.tokenizer;
+
+/** Turns a word into token ids. Immutable but for caches; any number of threads. */
+sealed interface Model permits Bpe {
+    Vocabulary vocabulary();
+
+    /** Encodes words of one thread. */
+    PreTokenizer.Sink encoder(Ints ids);
+}

@@ -1,0 +1,150 @@
+package io.github.spike4j.tokenizer;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Arrays;
+
+/**
+ * A text's way to token ids and back, as a Hugging Face {@code tokenizer.json} describes it: the file's normalizer, pre-tokenizer, model,
+ * post-processor and decoder are interpreted, no model family is known by name. Immutable; any number of threads.
+ *
+ * <p>Encoding: added tokens are cut out of the raw text; the pieces between are normalized and cut at those added tokens that look at
+ * normalized text; the rest is pre-tokenized into words, each of which the model encodes; the post-processor's template adds BOS and the
+ * like. The file's truncation and padding are not applied. An unpaired surrogate is read as U+FFFD.
+ *
+ * <p>Decoding is defined on bytes: those of all tokens in order, read as UTF-8, with one U+FFFD for each maximal ill-formed subpart. (Hugging
+ * Face's {@code ByteFallback} differs only in the number of U+FFFD where a run of byte tokens is ill-formed.)
+ */
+public final class Tokenizer {
+    private final AddedTokens added;
+    private final Normalizer normalizer;
+    private final PreTokenizer preTokenizer;
+    private final Model model;
+    private final PostProcessor postProcessor;
+    private final Decoder.Plan decoder;
+    private final int bos;
+    private final int eos;
+
+    Tokenizer(AddedTokens added, Normalizer normalizer, PreTokenizer preTokenizer, Model model, PostProcessor postProcessor, Decoder.Plan decoder) {
+        this.added = added;
+        this.normalizer = normalizer;
+        this.preTokenizer = preTokenizer;
+        this.model = model;
+        this.postProcessor = postProcessor;
+        this.decoder = decoder;
+        bos = postProcessor.before().length > 0 ? postProcessor.before()[0]
+                : named("<s>", "<|begin_of_text|>", "<bos>", "<|startoftext|>", "<|begin▁of▁sentence|>");
+        eos = postProcessor.after().length > 0 ? postProcessor.after()[postProcessor.after().length - 1]
+                : named("</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>", "<|end▁of▁sentence|>", "<|im_end|>");
+    }
+
+    /**
+     * Reads a {@code tokenizer.json}.
+     *
+     * @throws TokenizerException if it is damaged or has a component that is not supported
+     */
+    public static Tokenizer fromJson(byte[] json) {
+        return TokenizerJson.read(json);
+    }
+
+    /** As {@link #fromJson(byte[])}; reads to the end and does not close. */
+    public static Tokenizer fromJson(InputStream json) throws IOException {
+        return fromJson(json.readAllBytes());
+    }
+
+    /** Encodes; special tokens written in the text are recognized. */
+    public int[] encode(String text, boolean addSpecial) {
+        return encode(text, addSpecial, true);
+    }
+
+    /**
+     * Encodes a text.
+     *
+     * @param addSpecial adds what the file's template adds, such as BOS
+     * @param parseSpecial whether the text {@code <s>} is the special token or plain text; text from outside should not be parsed
+     */
+    public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
+        Ints ids = new Ints(text.length() / 3 + 8);
+        if (addSpecial) ids.addAll(postProcessor.before(), postProcessor.before().length);
+        PreTokenizer.Sink words = preTokenizer.before(model.encoder(ids));
+        String whole = Utf8.wellFormed(text);
+        added.split(whole, false, parseSpecial, (start, end) -> {
+            String piece = whole.substring(start, end);
+            String normal = normalizer == null ? piece : normalizer.apply(piece);
+            added.split(normal, true, parseSpecial, (s, e) -> words.word(normal, s, e, start == 0 && s == 0), ids);
+        }, ids);
+        if (addSpecial) ids.addAll(postProcessor.after(), postProcessor.after().length);
+        return ids.toArray();
+    }
+
+    /** The text of some tokens; {@code skipSpecial} leaves special tokens out. Ids that are no tokens have no text. */
+    public String decode(int[] ids, boolean skipSpecial) {
+        StreamDecoder stream = streamDecoder(skipSpecial);
+        StringBuilder out = new StringBuilder(ids.length * 4);
+        for (int id : ids) stream.push(id, out);
+        return out.append(stream.flush()).toString();
+    }
+
+    /** A decoder for tokens that come one by one. */
+    public StreamDecoder streamDecoder(boolean skipSpecial) {
+        return new StreamDecoder(this, decoder, skipSpecial);
+    }
+
+    /** The bytes that a token stands for within a text (not as its first token); maybe a part of a character. */
+    public byte[] bytes(int id) {
+        String token = token(id);
+        if (token == null) return new byte[0];
+        Decoder.Piece piece = new Decoder.Piece();
+        decoder.apply(token, false, piece);
+        return Arrays.copyOf(piece.bytes.array, piece.bytes.length);
+    }
+
+    /** One more than the highest token id; a model may have more rows. */
+    public int vocabularySize() {
+        return Math.max(model.vocabulary().size(), added.size());
+    }
+
+    /** A token as the file writes it, such as {@code Ġthe} or {@code ▁the}; null if no token has this id. */
+    public String token(int id) {
+        AddedTokens.AddedToken token = added.find(id);
+        return token != null ? token.content() : model.vocabulary().text(id);
+    }
+
+    /** The id of a token as the file writes it, or -1. */
+    public int id(String token) {
+        AddedTokens.AddedToken t = added.find(token);
+        return t != null ? t.id() : model.vocabulary().find(token);
+    }
+
+    /** Whether a token is a control token, such as BOS, and not a part of the text. */
+    public boolean isSpecial(int id) {
+        AddedTokens.AddedToken token = added.find(id);
+        return token != null && token.special();
+    }
+
+    /**
+     * The token that starts a text: the template's first, else a special token with one of the customary names, else -1. A model's own
+     * configuration knows better.
+     */
+    public int bos() {
+        return bos;
+    }
+
+    /** The token that ends a text, found like {@link #bos}. */
+    public int eos() {
+        return eos;
+    }
+
+    /** Whether encoding with special tokens puts {@link #bos} first. */
+    public boolean addsBos() {
+        return postProcessor.before().length > 0;
+    }
+
+    private int named(String... names) {
+        for (String name : names) {
+            AddedTokens.AddedToken token = added.find(name);
+            if (token != null && token.special()) return token.id();
+        }
+        return -1;
+    }
+}

@@ -1,0 +1,113 @@
+package io.github.spike4j.tokenizer;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** The model's tokens: UTF-8 texts in one array, found by text (hash table, seeded: texts come from files) or by id. */
+final class Vocabulary {
+    private static final long SEED = ThreadLocalRandom.current().nextLong() << 3 | 5;
+
+    private final Bytes texts = new Bytes(1 << 12);
+    private int[] end = new int[256];
+    private int[] id = new int[256];
+    private int[] entryOfId = new int[256];
+    private int[] table = new int[1024];
+    private int entries;
+    private int size;
+
+    Vocabulary() {
+        Arrays.fill(entryOfId, -1);
+    }
+
+    /** One more than the highest id. */
+    int size() {
+        return size;
+    }
+
+    int entries() {
+        return entries;
+    }
+
+    /** Adds a token; of equal texts the later one counts, as in the readers of JSON objects. */
+    void add(byte[] text, int start, int stop, int tokenId) {
+        if (entries == id.length) {
+            id = Arrays.copyOf(id, entries * 2);
+            end = Arrays.copyOf(end, entries * 2);
+        }
+        if (tokenId >= entryOfId.length) {
+            int old = entryOfId.length;
+            entryOfId = Arrays.copyOf(entryOfId, Math.max(tokenId + 1, old * 2));
+            Arrays.fill(entryOfId, old, entryOfId.length, -1);
+        }
+        if ((entries + 1) * 2 > table.length) rehash();
+        int slot = slot(text, start, stop);
+        if (table[slot] != 0) {
+            int entry = table[slot] - 1;
+            if (entryOfId[id[entry]] == entry) entryOfId[id[entry]] = -1;
+            id[entry] = tokenId;
+            entryOfId[tokenId] = entry;
+        } else {
+            texts.add(text, start, stop);
+            end[entries] = texts.length;
+            id[entries] = tokenId;
+            entryOfId[tokenId] = entries;
+            table[slot] = ++entries;
+        }
+        size = Math.max(size, tokenId + 1);
+    }
+
+    void trim() {
+        texts.array = Arrays.copyOf(texts.array, texts.length);
+        end = Arrays.copyOf(end, entries);
+        id = Arrays.copyOf(id, entries);
+        entryOfId = Arrays.copyOf(entryOfId, size);
+    }
+
+    /** The token's id, or -1. */
+    int find(byte[] text, int start, int stop) {
+        int entry = table[slot(text, start, stop)] - 1;
+        return entry < 0 ? -1 : id[entry];
+    }
+
+    int find(String text) {
+        byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+        return find(utf8, 0, utf8.length);
+    }
+
+    boolean has(int tokenId) {
+        return tokenId >= 0 && tokenId < entryOfId.length && entryOfId[tokenId] >= 0;
+    }
+
+    /** The token's text, or null if no token has this id. */
+    String text(int tokenId) {
+        if (!has(tokenId)) return null;
+        int entry = entryOfId[tokenId];
+        int start = start(entry);
+        return new String(texts.array, start, end[entry] - start, StandardCharsets.UTF_8);
+    }
+
+    void text(int tokenId, Bytes out) {
+        int entry = entryOfId[tokenId];
+        out.add(texts.array, start(entry), end[entry]);
+    }
+
+    private int start(int entry) {
+        return entry == 0 ? 0 : end[entry - 1];
+    }
+
+    private int slot(byte[] text, int start, int stop) {
+        long h = stop - start;
+        for (int i = start; i < stop; i++) h = SEED * h + text[i];
+        h = (h ^ h >>> 32) * 0x9E3779B97F4A7C15L;
+        for (int i = (int) (h >>> Long.numberOfLeadingZeros(table.length - 1)); ; i = i + 1 & table.length - 1) {
+            int entry = table[i] - 1;
+            if (entry < 0 || Arrays.equals(texts.array, start(entry), end[entry], text, start, stop)) return i;
+        }
+    }
+
+    private void rehash() {
+        table = new int[table.length * 2];
+        for (int e = 0; e < entries; e++) table[slot(texts.array, start(e), end[e])] = e + 1;
+    }
+}
