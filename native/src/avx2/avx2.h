@@ -75,6 +75,20 @@ S4J_INLINE __m256 exp_ps(__m256 x)
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
 }
 
+/* N3: codes of values x by scale s and zero point z, as floats; a NaN gives some code. */
+S4J_INLINE __m256 gif_code_ps(__m256 x, __m256 s, __m256 z, __m256 levels)
+{
+    const __m256 limit = _mm256_set1_ps(0x1p21f);
+    __m256 v = _mm256_max_ps(_mm256_div_ps(x, s), _mm256_sub_ps(_mm256_setzero_ps(), limit));
+    v = _mm256_add_ps(rint_ps(_mm256_min_ps(v, limit)), z);
+    return _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), levels);
+}
+
+S4J_INLINE float min_ps(__m256 v)
+{
+    return -max_ps(_mm256_sub_ps(_mm256_setzero_ps(), v));
+}
+
 /* a0 += w0 * d, a1 += w1 * d in int16 lanes, d = the dword of four signed bytes at x, broadcast. In assembly because gcc
  * regroups the sums of the intrinsics and spills accumulators: 12 of them, 2 weights and these 2 temporaries are all 16 ymm. */
 S4J_INLINE void mac_u8(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const int8_t *x)

@@ -41,26 +41,18 @@ S4J_INLINE void widen_range(range_t *r, const float *x, const int32_t *perm, int
     }
 }
 
-S4J_INLINE float min_ps(__m256 v)
-{
-    return -max_ps(_mm256_sub_ps(_mm256_setzero_ps(), v));
-}
-
 /* Bytes, sum and silent count of channels [begin, end) of one scale; the bytes are written to a multiple of 16. */
 static int32_t encode_run(const float *x, const int32_t *perm, int64_t begin, int64_t end, scale_t s, int32_t bits, int8_t *code,
                           int32_t *silent)
 {
     const __m256 scale = _mm256_set1_ps(s.scale), z = _mm256_set1_ps((float)s.zero);
-    const __m256 limit = _mm256_set1_ps(0x1p21f), levels = _mm256_set1_ps((float)s4j_levels(bits));
+    const __m256 levels = _mm256_set1_ps((float)s4j_levels(bits));
     const __m256i offset = _mm256_set1_epi32(s4j_offset(bits, s.zero));
     __m256i sum = _mm256_setzero_si256(), quiet = sum;
     for (int64_t k = begin; k < end; k += 16) {
         __m256i d[2];
         for (int h = 0; h < 2; h++) {
-            __m256 v = _mm256_div_ps(fetch(x, perm, k + 8 * h, end), scale);
-            v = _mm256_min_ps(_mm256_max_ps(v, _mm256_sub_ps(_mm256_setzero_ps(), limit)), limit);
-            v = _mm256_add_ps(rint_ps(v), z);
-            v = _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), levels);
+            const __m256 v = gif_code_ps(fetch(x, perm, k + 8 * h, end), scale, z, levels);
             __m256i live = lanes(end - k - 8 * h);
             d[h] = _mm256_and_si256(_mm256_sub_epi32(_mm256_cvtps_epi32(v), offset), live);
             sum = _mm256_add_epi32(sum, d[h]);
@@ -111,12 +103,7 @@ static int encode_row(const s4j_gif *gif, const float *x, int8_t *code, float *s
                 if (!finite_range(&r)) {
                     return 0;
                 }
-                float h = max_ps(r.hi), l = min_ps(r.lo);
-                /* a segment with groups still counts for the others of its range set */
-                hi[s->range_set] = h > hi[s->range_set] ? h : hi[s->range_set];
-                lo[s->range_set] = l < lo[s->range_set] ? l : lo[s->range_set];
-                h *= clip;
-                l *= clip;
+                float h = max_ps(r.hi) * clip, l = min_ps(r.lo) * clip;
                 float raw = (h - l) / (float)s4j_levels(s->bits);
                 top = raw > top ? raw : top;
                 mult[group + k / s->group] = (int32_t)s4j_bits(h);
