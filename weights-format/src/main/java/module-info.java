@@ -3,5 +3,7 @@ module io.github.spike4j.format {
     requires transitive tools.jackson.databind;
     requires org.apache.commons.compress;
 
-    // Uncomment with the first class: exports io.github.spike4j.format;
+    exports io.github.spike4j.format;
+    // Jackson reads and writes the records of the manifest
+    opens io.github.spike4j.format to tools.jackson.databind;
 }

@@ -1,0 +1,392 @@
+package io.github.spike4j.format;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Function;
+
+/** The invariants of a manifest (SPEC.md, "Manifest"). What passes here can be handed to a kernel without a further look. */
+final class Checks {
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final int MAX_SEGMENTS = 4;
+
+    private final Path file;
+    private final Manifest manifest;
+    private final Map<String, TensorInfo> tensors = new HashMap<>();
+    /** Weights whose size a linear has vouched for. */
+    private final Set<String> weights = new HashSet<>();
+
+    private Checks(Path file, Manifest manifest) {
+        this.file = file;
+        this.manifest = manifest;
+    }
+
+    /** Checks everything that the manifest alone tells. */
+    static void structure(Path file, Manifest manifest) throws S4jFormatException {
+        new Checks(file, manifest).structure();
+    }
+
+    /** Checks that the permutations are permutations: kernels gather through them. */
+    static void permutations(Path file, Manifest manifest, Function<String, MemorySegment> data) throws S4jFormatException {
+        var checks = new Checks(file, manifest);
+        var seen = new HashSet<String>();
+        for (InputGroup group : manifest.inputGroups().values()) {
+            if (group.permutation() != null && seen.add(group.permutation())) {
+                checks.permutation(group.permutation(), data.apply(group.permutation()), group.channels());
+            }
+        }
+        if (manifest.attention() != null) {
+            for (AttentionLayer layer : manifest.attention().layers()) {
+                for (String name : List.of(layer.kPermutation(), layer.vPermutation())) {
+                    if (seen.add(name)) {
+                        checks.permutation(name, data.apply(name), manifest.architecture().headDim());
+                    }
+                }
+            }
+        }
+    }
+
+    /** Checks what the other arrays hold: scales are finite, zero points and multipliers in their ranges. */
+    static void values(Path file, Manifest manifest, Function<String, MemorySegment> data) throws S4jFormatException {
+        var checks = new Checks(file, manifest);
+        var encodings = new HashMap<String, Encoding>();
+        manifest.tensors().forEach(t -> encodings.put(t.name(), t.encoding()));
+        for (Linear linear : manifest.linears().values()) {
+            if (linear.bias() != null) {
+                checks.finite(linear.bias(), data.apply(linear.bias()));
+            }
+            if (linear.input() != null) {
+                checks.finite(linear.scale(), data.apply(linear.scale()));
+                checks.bytes(linear.zero(), data.apply(linear.zero()), 0,
+                        (1 << encodings.get(linear.weight()).bits()) - 1);
+                if (linear.mult() != null) {
+                    // the pads of the last panel may be 0
+                    checks.bytes(linear.mult(), data.apply(linear.mult()), 0, 63);
+                }
+            }
+        }
+    }
+
+    private void structure() throws S4jFormatException {
+        require(manifest.formatVersion() == Manifest.VERSION, "formatVersion %d, this version reads %d",
+                manifest.formatVersion(), Manifest.VERSION);
+        require(manifest.architecture() != null, "architecture is null");
+        require(manifest.compute() != null && Set.of("spiking", "dense").contains(manifest.compute()),
+                "compute '%s', this version knows spiking and dense", manifest.compute());
+        requireNoNulls("inputGroups", manifest.inputGroups());
+        requireNoNulls("linears", manifest.linears());
+        requireNoNulls("provenance", manifest.provenance());
+        require(manifest.tensors() != null && noNulls(manifest.tensors()), "tensors: null is not allowed");
+        architecture(manifest.architecture());
+        tokenizer(manifest.tokenizer());
+        for (TensorInfo tensor : manifest.tensors()) {
+            tensor(tensor);
+        }
+        for (var group : manifest.inputGroups().entrySet()) {
+            inputGroup(group.getKey(), group.getValue());
+        }
+        linears();
+        others();
+        attention();
+        for (TensorInfo tensor : manifest.tensors()) {
+            require(tensor.layout() == Layout.ROW || weights.contains(tensor.name()),
+                    "tensor %s: layout %s, but no linear's weight", tensor.name(), tensor.layout());
+        }
+    }
+
+    private void architecture(Architecture a) throws S4jFormatException {
+        require(a.family() != null && Architecture.FAMILIES.contains(a.family()),
+                "architecture.family '%s', this version knows %s", a.family(), String.join(", ", Architecture.FAMILIES));
+        range("architecture.layers", a.layers(), 1, 1024);
+        range("architecture.hidden", a.hidden(), 1, 1 << 20);
+        range("architecture.intermediate", a.intermediate(), 1, 1 << 20);
+        range("architecture.heads", a.heads(), 1, 1024);
+        range("architecture.kvHeads", a.kvHeads(), 1, a.heads());
+        range("architecture.headDim", a.headDim(), 2, 256);
+        range("architecture.vocab", a.vocab(), 1, 1 << 24);
+        range("architecture.context", a.context(), 1, 1 << 24);
+        require(a.heads() % a.kvHeads() == 0, "architecture: %d heads are no multiple of %d kvHeads", a.heads(), a.kvHeads());
+        require(a.headDim() % 2 == 0, "architecture.headDim %d is odd", a.headDim());
+        require(a.normEps() >= 0 && a.normEps() < 1, "architecture.normEps %s", a.normEps());
+        require(a.ropeTheta() > 0 && Double.isFinite(a.ropeTheta()), "architecture.ropeTheta %s", a.ropeTheta());
+    }
+
+    private void tokenizer(TokenizerInfo t) throws S4jFormatException {
+        if (t == null) {
+            return;
+        }
+        range("tokenizer.bos", t.bos(), -1, manifest.architecture().vocab() - 1);
+        require(t.eos() != null, "tokenizer.eos is null");
+        for (int id : t.eos()) {
+            range("tokenizer.eos", id, 0, manifest.architecture().vocab() - 1);
+        }
+        require(t.bos() >= 0 || !t.addBos(), "tokenizer.addBos without bos");
+    }
+
+    private void tensor(TensorInfo t) throws S4jFormatException {
+        require(isLegalTensor(t.name()), "tensors: illegal name '%s'", t.name());
+        String what = "tensor " + t.name();
+        require(tensors.put(t.name(), t) == null, "%s is there twice", what);
+        require(t.encoding() != null && t.layout() != null, "%s: encoding or layout is null", what);
+        require(t.shape() != null && t.shape().length >= 1 && t.shape().length <= 4, "%s: shape has not 1 to 4 dimensions", what);
+        long elements = 1;
+        for (long d : t.shape()) {
+            require(d >= 1 && d <= Container.MAX_BYTES / elements, "%s: shape %s", what, Arrays.toString(t.shape()));
+            elements *= d;
+        }
+        require(t.bytes() >= 1 && t.bytes() <= Container.MAX_BYTES, "%s: %d bytes", what, t.bytes());
+        require(t.sha256() != null && t.sha256().matches("[0-9a-f]{64}"), "%s: sha256 '%s'", what, t.sha256());
+        if (t.layout() == Layout.ROW) {
+            require(t.encoding().bits() >= 8, "%s: layout ROW does not hold %s", what, t.encoding());
+            require(t.bytes() == elements * t.encoding().bits() / 8, "%s: %d bytes, its shape needs %d", what, t.bytes(),
+                    elements * t.encoding().bits() / 8);
+        }
+    }
+
+    private void inputGroup(String name, InputGroup g) throws S4jFormatException {
+        String what = "input group " + name;
+        require(isLegalTensor(name), "inputGroups: illegal name '%s'", name);
+        require(g.segments() != null && !g.segments().isEmpty() && g.segments().size() <= MAX_SEGMENTS
+                && noNulls(g.segments()), "%s: not 1 to %d segments", what, MAX_SEGMENTS);
+        require(g.clip() != null && g.clip().size() == MAX_SEGMENTS, "%s: clip has not %d values", what, MAX_SEGMENTS);
+        for (Float clip : g.clip()) {
+            require(clip != null && clip > 0 && clip <= 1, "%s: clip %s is not in (0, 1]", what, clip);
+        }
+        range(what + ": channels", g.channels(), 1, 1 << 20);
+        long channels = 0;
+        for (Segment s : g.segments()) {
+            range(what + ": channels of a segment", s.channels(), 0, g.channels());
+            range(what + ": bits", s.bits(), 2, 8);
+            range(what + ": rangeSet", s.rangeSet(), 0, MAX_SEGMENTS - 1);
+            range(what + ": maxMultiplier", s.maxMultiplier(), 1, 255);
+            range(what + ": actGroup", s.actGroup(), 0, 1 << 20);
+            range(what + ": group", s.group(), 0, 1 << 20);
+            require(s.actGroup() % 16 == 0 && s.group() % 16 == 0, "%s: actGroup %d or group %d is no multiple of 16", what,
+                    s.actGroup(), s.group());
+            require(s.actGroup() == 0 || s.group() > 0 && s.actGroup() % s.group() == 0,
+                    "%s: actGroup %d is no multiple of group %d", what, s.actGroup(), s.group());
+            channels += s.channels();
+        }
+        require(channels == g.channels(), "%s: segments hold %d of %d channels", what, channels, g.channels());
+        if (g.permutation() != null) {
+            array(what + ": permutation", g.permutation(), Encoding.I32, g.channels());
+        }
+    }
+
+    private void linears() throws S4jFormatException {
+        Architecture a = manifest.architecture();
+        var left = new HashSet<>(manifest.linears().keySet());
+        int queries = a.heads() * a.headDim();
+        int keys = a.kvHeads() * a.headDim();
+        for (int i = 0; i < a.layers(); i++) {
+            String layer = "layers." + i + ".";
+            if (left.contains(layer + "attn_qkv")) {
+                linear(left, layer + "attn_qkv", a.qkvRows(), a.hidden());
+            } else {
+                linear(left, layer + "attn_q", queries, a.hidden());
+                linear(left, layer + "attn_k", keys, a.hidden());
+                linear(left, layer + "attn_v", keys, a.hidden());
+            }
+            linear(left, layer + "attn_o", a.hidden(), queries);
+            if (left.contains(layer + "ffn_gate_up")) {
+                linear(left, layer + "ffn_gate_up", 2 * a.intermediate(), a.hidden());
+            } else {
+                linear(left, layer + "ffn_gate", a.intermediate(), a.hidden());
+                linear(left, layer + "ffn_up", a.intermediate(), a.hidden());
+            }
+            linear(left, layer + "ffn_down", a.hidden(), a.intermediate());
+        }
+        linear(left, "lm_head", a.vocab(), a.hidden());
+        require(left.isEmpty(), "linear %s is not one of this architecture", left.stream().sorted().findFirst().orElse(""));
+    }
+
+    private void linear(Set<String> left, String name, int rows, int channels) throws S4jFormatException {
+        require(left.remove(name), "linear %s is missing", name);
+        Linear l = manifest.linears().get(name);
+        String what = "linear " + name;
+        require(l.rows() == rows && l.channels() == channels, "%s is %d x %d, the architecture needs %d x %d", what, l.rows(),
+                l.channels(), rows, channels);
+        TensorInfo weight = tensors.get(l.weight());
+        require(weight != null, "%s: weight: no tensor %s", what, l.weight());
+        require(Arrays.equals(weight.shape(), new long[] {rows, channels}), "%s: weight %s has shape %s, not [%d, %d]", what,
+                l.weight(), Arrays.toString(weight.shape()), rows, channels);
+        int panels = Layouts.panels(rows);
+        if (l.bias() != null) {
+            array(what + ": bias", l.bias(), Encoding.F32, 16L * panels);
+        }
+        if (l.input() == null) {
+            require(weight.encoding().isFloat() && weight.layout() == Layout.R16,
+                    "%s has no input, so its weight must be F32 or BF16 in R16, not %s in %s", what, weight.encoding(),
+                    weight.layout());
+            require(l.scale() == null && l.zero() == null && l.mult() == null && l.sum() == null && l.weightGroups() == 0,
+                    "%s has float weights, but scale, zero, mult, sum or weightGroups", what);
+            weightSize(what, weight, rows, channels);
+            return;
+        }
+        require(manifest.compute().equals("spiking"), "%s has an input in a dense model", what);
+        InputGroup group = manifest.inputGroups().get(l.input());
+        require(group != null, "%s: no input group %s", what, l.input());
+        require(group.channels() == channels, "%s has %d channels, its input %s %d", what, channels, l.input(), group.channels());
+        require(switch (weight.layout()) {
+            case R16 -> weight.encoding() == Encoding.U2 || weight.encoding() == Encoding.U4 || weight.encoding() == Encoding.U8;
+            case C1 -> weight.encoding() == Encoding.U4;
+            case P64 -> weight.encoding() == Encoding.U2;
+            case ROW -> false;
+        }, "%s: weight is %s in %s; codes are U2, U4 or U8 in R16, U4 in C1, U2 in P64", what, weight.encoding(),
+                weight.layout());
+        weightSize(what, weight, rows, group.segmentChannels());
+        int groups = group.groups();
+        require(l.weightGroups() == 1 || l.weightGroups() == groups && l.mult() != null,
+                "%s: weightGroups %d; it is 1, or with mult the %d groups of the input", what, l.weightGroups(), groups);
+        boolean planes = weight.layout() == Layout.P64;
+        require(!planes || l.mult() == null && group.segments().stream().allMatch(s -> s.group() == 0),
+                "%s: layout P64 with groups", what);
+        require(l.sum() != null || !planes && group.segments().stream().noneMatch(s -> s.channels() > 0 && s.bits() == 8),
+                "%s: sum is null, but a segment has 8 bits or the layout is P64", what);
+        array(what + ": scale", l.scale(), Encoding.F32, 16L * panels);
+        array(what + ": zero", l.zero(), Encoding.U8, panels, l.weightGroups(), 16);
+        if (l.mult() != null) {
+            array(what + ": mult", l.mult(), Encoding.U8, panels, groups, 16);
+        }
+        if (l.sum() != null) {
+            array(what + ": sum", l.sum(), Encoding.I32, panels, groups, 16);
+        }
+    }
+
+    private void weightSize(String what, TensorInfo weight, int rows, int... segments) throws S4jFormatException {
+        long bytes = Layouts.weightBytes(weight.layout(), weight.encoding(), rows, segments);
+        require(weight.bytes() == bytes, "%s: weight %s has %d bytes, its layout needs %d", what, weight.name(), weight.bytes(),
+                bytes);
+        weights.add(weight.name());
+    }
+
+    private void others() throws S4jFormatException {
+        Architecture a = manifest.architecture();
+        TensorInfo embedding = tensors.get("embedding");
+        require(embedding != null, "no tensor embedding");
+        array("embedding", "embedding", embedding.encoding() == Encoding.BF16 ? Encoding.BF16 : Encoding.F32, a.vocab(),
+                a.hidden());
+        for (int i = 0; i < a.layers(); i++) {
+            array("norm", "layers." + i + ".attn_norm", Encoding.F32, a.hidden());
+            array("norm", "layers." + i + ".ffn_norm", Encoding.F32, a.hidden());
+        }
+        array("norm", "final_norm", Encoding.F32, a.hidden());
+    }
+
+    private void attention() throws S4jFormatException {
+        Attention at = manifest.attention();
+        if (manifest.compute().equals("dense")) {
+            require(at == null && manifest.inputGroups().isEmpty(), "a dense model with attention or inputGroups");
+            return;
+        }
+        Architecture a = manifest.architecture();
+        require(at != null, "attention is null in a spiking model");
+        range("attention.qBits", at.qBits(), 2, 8);
+        for (int[] bits : Arrays.asList(at.kBits(), at.vBits())) {
+            require(bits != null && bits.length == 2, "attention: kBits and vBits hold 2 widths");
+            range("attention: width", bits[0], 2, 8);
+            range("attention: width", bits[1], 2, 8);
+        }
+        require(at.vBits()[1] == at.vBits()[0] || at.vBits()[1] == at.vBits()[0] + 1,
+                "attention.vBits %s: salient is ordinary or one more", Arrays.toString(at.vBits()));
+        require(at.kMode() != null && Set.of("token", "frozen").contains(at.kMode()),
+                "attention.kMode '%s', this version knows token and frozen", at.kMode());
+        require(at.layers() != null && at.layers().size() == a.layers() && noNulls(at.layers()),
+                "attention.layers: not %d of them", a.layers());
+        boolean frozen = at.kMode().equals("frozen");
+        for (int i = 0; i < a.layers(); i++) {
+            AttentionLayer layer = at.layers().get(i);
+            String what = "attention.layers[" + i + "]";
+            array(what + ".kPermutation", layer.kPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
+            array(what + ".vPermutation", layer.vPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
+            for (int[] salient : Arrays.asList(layer.kSalient(), layer.vSalient())) {
+                require(salient != null && salient.length == a.kvHeads(), "%s: kSalient and vSalient hold %d counts", what,
+                        a.kvHeads());
+                for (int n : salient) {
+                    range(what + ": salient channels", n, 0, a.headDim());
+                }
+            }
+            if (frozen) {
+                array(what + ".kScale", layer.kScale(), Encoding.F32, a.kvHeads(), a.headDim());
+                array(what + ".kZero", layer.kZero(), Encoding.U8, a.kvHeads(), a.headDim());
+            } else {
+                require(layer.kScale() == null && layer.kZero() == null, "%s: kScale or kZero, but kMode is token", what);
+            }
+        }
+    }
+
+    /** The named tensor is there, row-major, with this encoding and shape. */
+    private void array(String what, String name, Encoding encoding, long... shape) throws S4jFormatException {
+        require(name != null, "%s is null", what);
+        TensorInfo t = tensors.get(name);
+        require(t != null, "%s: no tensor %s", what, name);
+        require(t.layout() == Layout.ROW && t.encoding() == encoding && Arrays.equals(t.shape(), shape),
+                "%s: tensor %s is %s %s in %s, not %s %s in ROW", what, name, t.encoding(), Arrays.toString(t.shape()),
+                t.layout(), encoding, Arrays.toString(shape));
+    }
+
+    private void permutation(String name, MemorySegment data, int channels) throws S4jFormatException {
+        var seen = new boolean[channels];
+        for (long at = 0; at < data.byteSize(); at += 4) {
+            if (at / 4 % channels == 0) {
+                Arrays.fill(seen, false);
+            }
+            int source = data.get(INT, at);
+            if (source < 0 || source >= channels || seen[source]) {
+                throw new S4jFormatException(file, Container.TENSORS + name, "element " + at / 4 + " (" + source
+                        + "): not a permutation of 0 to " + (channels - 1));
+            }
+            seen[source] = true;
+        }
+    }
+
+    private void finite(String name, MemorySegment data) throws S4jFormatException {
+        for (long at = 0; at < data.byteSize(); at += 4) {
+            if (!Float.isFinite(data.get(FLOAT, at))) {
+                throw new S4jFormatException(file, Container.TENSORS + name, "element " + at / 4 + " is not finite");
+            }
+        }
+    }
+
+    private void bytes(String name, MemorySegment data, int low, int high) throws S4jFormatException {
+        for (long at = 0; at < data.byteSize(); at++) {
+            int value = data.get(ValueLayout.JAVA_BYTE, at) & 0xff;
+            if (value < low || value > high) {
+                throw new S4jFormatException(file, Container.TENSORS + name,
+                        "element " + at + " is " + value + ", allowed are " + low + " to " + high);
+            }
+        }
+    }
+
+    static boolean isLegalTensor(String name) {
+        return name != null && name.length() <= Container.MAX_TENSOR_NAME && name.matches("[a-z0-9_-][a-z0-9._-]*");
+    }
+
+    private static boolean noNulls(Collection<?> all) {
+        return all.stream().allMatch(Objects::nonNull);
+    }
+
+    private void requireNoNulls(String what, Map<String, ?> map) throws S4jFormatException {
+        require(map != null && noNulls(map.values()), "%s: null is not allowed", what);
+    }
+
+    private void range(String what, long value, long low, long high) throws S4jFormatException {
+        require(value >= low && value <= high, "%s %d is not in %d to %d", what, value, low, high);
+    }
+
+    private void require(boolean condition, String reason, Object... arguments) throws S4jFormatException {
+        if (!condition) {
+            throw new S4jFormatException(file, Container.MANIFEST, String.format(java.util.Locale.ROOT, reason, arguments));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package io.github.spike4j.format;
+
+import java.util.List;
+import java.util.Map;
+
+import tools.jackson.databind.JsonNode;
+
+/**
+ * {@code manifest.json}. Every field is present in the file; what does not apply is null.
+ *
+ * @param formatVersion {@link #VERSION}
+ * @param architecture  shape of the model
+ * @param compute       {@code "spiking"} or {@code "dense"}
+ * @param recipe        what the conversion did; free JSON
+ * @param inputGroups   by name; empty when dense
+ * @param linears       by name
+ * @param attention     null when dense
+ * @param tensors       the tensor table in file order; filled by {@link S4jWriter#finish}
+ * @param tokenizer     null in a file without tokenizer
+ * @param provenance    where the weights came from; free text by key
+ * @param license       licence of the weights, an SPDX expression where there is one
+ */
+public record Manifest(int formatVersion, Architecture architecture, String compute, JsonNode recipe,
+        Map<String, InputGroup> inputGroups, Map<String, Linear> linears, Attention attention, List<TensorInfo> tensors,
+        TokenizerInfo tokenizer, Map<String, String> provenance, String license) {
+    /** The format version that this library writes and reads. */
+    public static final int VERSION = 1;
+
+    /** Channels of each segment of a linear's weight: those of its input group, or one segment for float weights. */
+    public int[] segmentsOf(Linear linear) {
+        return linear.input() == null ? new int[] {linear.channels()} : inputGroups.get(linear.input()).segmentChannels();
+    }
+
+    /** This manifest with another tensor table. */
+    public Manifest withTensors(List<TensorInfo> table) {
+        return new Manifest(formatVersion, architecture, compute, recipe, inputGroups, linears, attention, List.copyOf(table),
+                tokenizer, provenance, license);
+    }
+}

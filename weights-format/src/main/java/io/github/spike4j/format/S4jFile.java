@@ -1,0 +1,351 @@
+package io.github.spike4j.format;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.zip.CRC32;
+
+import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
+import org.apache.commons.compress.archivers.zip.ZipFile;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * A {@code .s4j} file, open for reading. Tensors are used in place.
+ *
+ * <p>{@link #open} maps the file: memory is shared between processes and read on demand. A mapped file must not be truncated
+ * while it is open: access to a page that is gone ends the process in native code (SIGBUS). {@link #openInRam} copies the file
+ * instead. Any number of threads may use an open file; segments are invalid after {@link #close}.
+ */
+public final class S4jFile implements AutoCloseable {
+    private static final int CHUNK = 1 << 20;
+
+    private final Path file;
+    private final Arena arena;
+    private final MemorySegment bytes;
+    private final Map<String, Container.Entry> entries;
+    private final Map<String, TensorInfo> tensors = new HashMap<>();
+    private final Manifest manifest;
+
+    private S4jFile(Path file, Arena arena, FileChannel channel, boolean ram) throws IOException {
+        this.file = file;
+        this.arena = arena;
+        long size = channel.size();
+        checkEnd(channel, size);
+        this.bytes = ram ? copy(channel, size) : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
+        this.entries = directory(channel);
+        this.manifest = readManifest();
+        Checks.structure(file, manifest);
+        checkTable();
+        Checks.permutations(file, manifest, this::tensor);
+    }
+
+    /**
+     * Maps a file and checks its structure and manifest, not the hashes (see {@link #verify}).
+     *
+     * @throws S4jFormatException if the file cannot be read, is damaged, or needs something this version lacks
+     */
+    public static S4jFile open(Path file) throws S4jFormatException {
+        return open(file, false);
+    }
+
+    /** Like {@link #open}, with the file copied to (off-heap) memory. */
+    public static S4jFile openInRam(Path file) throws S4jFormatException {
+        return open(file, true);
+    }
+
+    private static S4jFile open(Path file, boolean ram) throws S4jFormatException {
+        Arena arena = Arena.ofShared();
+        S4jFile opened = null;
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            opened = new S4jFile(file, arena, channel, ram);
+            return opened;
+        } catch (S4jFormatException e) {
+            throw e;
+        } catch (NoSuchFileException e) {
+            throw new S4jFormatException(file, null, "no such file", e);
+        } catch (IOException e) {
+            throw new S4jFormatException(file, null, "cannot be read: " + e.getMessage(), e);
+        } finally {
+            if (opened == null) {
+                arena.close();
+            }
+        }
+    }
+
+    /** The manifest. */
+    public Manifest manifest() {
+        return manifest;
+    }
+
+    /** Names of the small entries: all but the manifest and the tensors. */
+    public Set<String> entries() {
+        var names = new java.util.TreeSet<>(entries.keySet());
+        names.removeIf(n -> n.equals(Container.MANIFEST) || n.startsWith(Container.TENSORS));
+        return Collections.unmodifiableSet(names);
+    }
+
+    /**
+     * A tensor's data.
+     *
+     * @return read-only, exactly {@link TensorInfo#bytes()} long, 64-byte aligned (4096 from 64 KiB on)
+     * @throws IllegalArgumentException if there is no such tensor
+     */
+    public MemorySegment tensor(String name) {
+        TensorInfo info = info(name);
+        Container.Entry entry = entries.get(Container.TENSORS + info.name());
+        return bytes.asSlice(entry.data(), entry.size()).asReadOnly();
+    }
+
+    /**
+     * A tensor's row of the table.
+     *
+     * @throws IllegalArgumentException if there is no such tensor
+     */
+    public TensorInfo info(String name) {
+        TensorInfo info = tensors.get(name);
+        if (info == null) {
+            throw new IllegalArgumentException(file + ": no tensor " + name);
+        }
+        return info;
+    }
+
+    /**
+     * A small entry such as {@code tokenizer.json}; its CRC-32 is checked.
+     *
+     * @throws S4jFormatException if it is absent or damaged
+     */
+    public byte[] entry(String name) throws S4jFormatException {
+        Container.Entry entry = name.startsWith(Container.TENSORS) ? null : entries.get(name);
+        if (entry == null) {
+            throw new S4jFormatException(file, name, "no such entry");
+        }
+        byte[] data = bytes.asSlice(entry.data(), entry.size()).toArray(ValueLayout.JAVA_BYTE);
+        var crc = new CRC32();
+        crc.update(data);
+        if (crc.getValue() != entry.crc()) {
+            throw new S4jFormatException(file, name, "damaged: its CRC-32 is wrong");
+        }
+        return data;
+    }
+
+    /**
+     * Checks the hash of every tensor and the checksum of every other entry, and that scales, zero points and multipliers are
+     * in their ranges.
+     *
+     * @param progress told each entry's name and size after it has been checked
+     * @throws S4jFormatException naming the first entry that is damaged
+     */
+    public void verify(BiConsumer<String, Long> progress) throws S4jFormatException {
+        try {
+            byte[] buffer = new byte[CHUNK];
+            for (Container.Entry entry : entries.values()) {
+                if (entry.name().startsWith(Container.TENSORS)) {
+                    verify(entry, buffer);
+                } else {
+                    entry(entry.name());
+                }
+                progress.accept(entry.name(), entry.size());
+            }
+            Checks.values(file, manifest, this::tensor);
+        } catch (InternalError e) {
+            // how the JVM reports a fault in a mapped file
+            throw new S4jFormatException(file, null, "cannot be read: it was truncated after it was opened, or the disk fails",
+                    e);
+        }
+    }
+
+    private void verify(Container.Entry entry, byte[] buffer) throws S4jFormatException {
+        TensorInfo info = info(entry.name().substring(Container.TENSORS.length()));
+        MessageDigest digest = sha256();
+        var crc = new CRC32();
+        for (long at = 0; at < entry.size(); at += buffer.length) {
+            int n = (int) Math.min(buffer.length, entry.size() - at);
+            MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, entry.data() + at, buffer, 0, n);
+            digest.update(buffer, 0, n);
+            crc.update(buffer, 0, n);
+        }
+        if (!HexFormat.of().formatHex(digest.digest()).equals(info.sha256())) {
+            throw new S4jFormatException(file, entry.name(), "damaged: its SHA-256 is not that of the manifest");
+        }
+        if (crc.getValue() != entry.crc()) {
+            throw new S4jFormatException(file, entry.name(), "damaged: its CRC-32 is wrong");
+        }
+    }
+
+    /** Unmaps the file. */
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+
+    static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e); // every Java platform has it
+        }
+    }
+
+    private MemorySegment copy(FileChannel channel, long size) throws IOException {
+        MemorySegment memory = arena.allocate(size, 4096);
+        for (long at = 0; at < size; ) {
+            int n = channel.read(memory.asSlice(at, Math.min(size - at, 1 << 30)).asByteBuffer(), at);
+            if (n < 0) {
+                throw new S4jFormatException(file, null, "was truncated while it was read");
+            }
+            at += n;
+        }
+        return memory;
+    }
+
+    /** Bounds the directory before Commons Compress reads it, and pins the place it will read it from. */
+    private void checkEnd(FileChannel channel, long size) throws IOException {
+        int tail = (int) Math.min(size, Container.END64 + Container.LOCATOR64 + Container.END);
+        ByteBuffer b = ByteBuffer.allocate(tail).order(ByteOrder.LITTLE_ENDIAN);
+        while (b.hasRemaining()) {
+            if (channel.read(b, size - tail + b.position()) < 0) {
+                break;
+            }
+        }
+        int end = tail - Container.END;
+        if (b.hasRemaining() || end < 0 || b.getInt(end) != Container.END_SIGNATURE || b.getShort(end + 20) != 0) {
+            throw new S4jFormatException(file, null, "not an .s4j file, or truncated: no ZIP directory at its end");
+        }
+        long length = b.getInt(end + 12) & 0xffff_ffffL;
+        long start = b.getInt(end + 16) & 0xffff_ffffL;
+        long tailStart = size - Container.END;
+        if (end >= Container.LOCATOR64 && b.getInt(end - Container.LOCATOR64) == Container.LOCATOR64_SIGNATURE) {
+            tailStart = size - tail;
+            if (tail != b.capacity() || b.getLong(end - Container.LOCATOR64 + 8) != tailStart) {
+                throw new S4jFormatException(file, null, "damaged: ZIP64 directory not at its place");
+            }
+            length = b.getLong(40);
+            start = b.getLong(48);
+        }
+        if (start < 0 || length < 0 || length > Container.MAX_ENTRIES * (46L + Container.MAX_NAME + 28 + 6)
+                || start != tailStart - length || size > Container.MAX_BYTES) {
+            throw new S4jFormatException(file, null, "damaged: ZIP directory not at its place, or too large");
+        }
+    }
+
+    /** Reads the directory and compares every header with its canonical bytes. */
+    private Map<String, Container.Entry> directory(FileChannel channel) throws S4jFormatException {
+        var list = new ArrayList<Container.Entry>();
+        // not closed: that would close the channel
+        try {
+            @SuppressWarnings("resource")
+            ZipFile zip = ZipFile.builder().setSeekableByteChannel(channel).setIgnoreLocalFileHeader(true).get();
+            for (ZipArchiveEntry e : Collections.list(zip.getEntriesInPhysicalOrder())) {
+                list.add(new Container.Entry(e.getName(), e.getLocalHeaderOffset(), e.getSize(), e.getCrc()));
+            }
+        } catch (IOException | RuntimeException e) {
+            throw new S4jFormatException(file, null, "damaged: the ZIP directory cannot be read: " + e.getMessage(), e);
+        }
+        var map = LinkedHashMap.<String, Container.Entry>newLinkedHashMap(list.size());
+        long at = 0;
+        for (Container.Entry e : list) {
+            if (!Container.isLegal(e.name())) {
+                throw new S4jFormatException(file, null, "illegal entry name '" + e.name().replaceAll("[^ -~]", "?") + "'");
+            }
+            if (map.put(e.name(), e) != null) {
+                throw new S4jFormatException(file, e.name(), "is there twice");
+            }
+            if (e.offset() != at || e.size() < 0 || e.size() > bytes.byteSize() || e.end() > bytes.byteSize()) {
+                throw new S4jFormatException(file, e.name(), "damaged: entries overlap, leave a gap or pass the file's end");
+            }
+            if (!equal(e.offset(), Container.localHeader(e))) {
+                throw new S4jFormatException(file, e.name(), "damaged: its local header is not what the directory says");
+            }
+            at = e.end();
+        }
+        if (list.isEmpty() || !list.getFirst().name().equals(Container.MANIFEST)) {
+            throw new S4jFormatException(file, null, "not an .s4j file: manifest.json is not its first entry");
+        }
+        byte[] directory = Container.directory(list);
+        if (at + directory.length != bytes.byteSize() || !equal(at, directory)) {
+            throw new S4jFormatException(file, null, "damaged: the ZIP directory is not in canonical form");
+        }
+        for (Container.Entry e : list) {
+            int limit = e.name().equals(Container.MANIFEST) ? Container.MAX_MANIFEST : Container.MAX_SMALL_ENTRY;
+            if (!e.name().startsWith(Container.TENSORS) && e.size() > limit) {
+                throw new S4jFormatException(file, e.name(), e.size() + " bytes, allowed are " + limit);
+            }
+        }
+        return map;
+    }
+
+    private boolean equal(long at, byte[] expected) {
+        return at + expected.length <= bytes.byteSize()
+                && MemorySegment.mismatch(bytes, at, at + expected.length, MemorySegment.ofArray(expected), 0,
+                        expected.length) < 0;
+    }
+
+    private Manifest readManifest() throws S4jFormatException {
+        byte[] json = entry(Container.MANIFEST);
+        try {
+            JsonNode tree = Json.MAPPER.readTree(json);
+            JsonNode version = tree.get("formatVersion");
+            if (version == null || !version.isInt()) {
+                throw new S4jFormatException(file, Container.MANIFEST, "no formatVersion");
+            }
+            if (version.intValue() != Manifest.VERSION) {
+                throw new S4jFormatException(file, Container.MANIFEST, "format version " + version + ", this version reads "
+                        + Manifest.VERSION + ": use " + (version.intValue() > Manifest.VERSION ? "a newer" : "an older")
+                        + " Spike4J or convert the model again");
+            }
+            return Json.MAPPER.treeToValue(tree, Manifest.class);
+        } catch (JacksonException e) {
+            throw new S4jFormatException(file, Container.MANIFEST, e.getOriginalMessage() + where(e), e);
+        }
+    }
+
+    /** The path of fields to what Jackson refused. */
+    private static String where(JacksonException e) {
+        var path = new StringBuilder();
+        for (JacksonException.Reference r : e.getPath()) {
+            path.append(r.getPropertyName() != null ? (path.isEmpty() ? "" : ".") + r.getPropertyName() : "[" + r.getIndex() + "]");
+        }
+        return path.isEmpty() ? "" : " (at " + path + ")";
+    }
+
+    /** The table names exactly the tensors that are there, in their order. */
+    private void checkTable() throws S4jFormatException {
+        List<String> there = entries.keySet().stream().filter(n -> n.startsWith(Container.TENSORS)).toList();
+        for (TensorInfo t : manifest.tensors()) {
+            tensors.put(t.name(), t);
+            Container.Entry e = entries.get(Container.TENSORS + t.name());
+            if (e == null) {
+                throw new S4jFormatException(file, Container.TENSORS + t.name(), "is in the manifest, but not in the file");
+            }
+            if (e.size() != t.bytes()) {
+                throw new S4jFormatException(file, e.name(), e.size() + " bytes, the manifest says " + t.bytes());
+            }
+        }
+        List<String> named = manifest.tensors().stream().map(t -> Container.TENSORS + t.name()).toList();
+        if (!there.equals(named)) {
+            throw new S4jFormatException(file, Container.MANIFEST,
+                    "tensors: not those of the file in their order (" + named.size() + " named, " + there.size() + " there)");
+        }
+    }
+}
