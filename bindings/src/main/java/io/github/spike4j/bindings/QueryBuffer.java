@@ -23,16 +23,35 @@ public final class QueryBuffer {
         Check.that(rows > 0, "rows", "at least 1", rows);
         Check.that(heads > 0, "heads", "at least 1", heads);
         Check.that(queryBytes > 0, "queryBytes", "at least 1", queryBytes);
+        long queries = Math.multiplyExact(rows, heads);
+        this(arena, rows, heads, arena.allocate(Math.multiplyExact(queries, queryBytes), 64),
+                arena.allocate(ValueLayout.JAVA_FLOAT, queries), arena.allocate(ValueLayout.JAVA_INT, queries),
+                arena.allocate(ValueLayout.JAVA_INT, 2 * queries), arena.allocate(ValueLayout.JAVA_INT, rows));
+    }
+
+    /**
+     * A view of memory that the caller allocated and keeps alive: i8 {@code [rows][heads][queryBytes]}, f32 and i32
+     * {@code [rows][heads]}, i32 {@code [rows][heads][2]}, i32 {@code [rows]}.
+     *
+     * @param arena for the struct alone
+     */
+    public QueryBuffer(Arena arena, long rows, long heads, MemorySegment code, MemorySegment scale, MemorySegment zero,
+            MemorySegment sum, MemorySegment silent) {
+        long queries = Math.multiplyExact(rows, heads);
+        Check.writable("code", code, queries, 1, 1);
+        Check.writable("scale", scale, queries, Float.BYTES, Float.BYTES);
+        Check.writable("zero", zero, queries, Integer.BYTES, Integer.BYTES);
+        Check.writable("sum", sum, 2 * queries, Integer.BYTES, Integer.BYTES);
+        Check.writable("silent", silent, rows, Integer.BYTES, Integer.BYTES);
         this.rows = rows;
         this.heads = heads;
-        long queries = Math.multiplyExact(rows, heads);
-        code = arena.allocate(Math.multiplyExact(queries, queryBytes), 64);
-        silent = arena.allocate(ValueLayout.JAVA_INT, rows);
+        this.code = code;
+        this.silent = silent;
         struct = s4j_queries.allocate(arena);
         s4j_queries.code(struct, code);
-        s4j_queries.scale(struct, arena.allocate(ValueLayout.JAVA_FLOAT, queries));
-        s4j_queries.zero(struct, arena.allocate(ValueLayout.JAVA_INT, queries));
-        s4j_queries.sum(struct, arena.allocate(ValueLayout.JAVA_INT, 2 * queries));
+        s4j_queries.scale(struct, scale);
+        s4j_queries.zero(struct, zero);
+        s4j_queries.sum(struct, sum);
         s4j_queries.silent(struct, silent);
     }
 

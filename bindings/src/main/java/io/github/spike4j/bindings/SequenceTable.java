@@ -19,8 +19,29 @@ public final class SequenceTable {
      */
     public SequenceTable(Arena arena, int capacity) {
         Check.that(capacity > 0, "capacity", "at least 1", capacity);
-        structs = s4j_sequence.allocateArray(capacity, arena);
+        this(s4j_sequence.allocateArray(capacity, arena));
+    }
+
+    /** A view of an array that the caller fills; what it filled is told by {@link #filled}. */
+    public SequenceTable(MemorySegment structs) {
+        Check.memory("structs", structs, 1, s4j_sequence.sizeof(), Long.BYTES);
+        this.structs = structs;
         elements = structs.elements(s4j_sequence.layout()).toArray(MemorySegment[]::new);
+    }
+
+    /**
+     * The caller wrote the array itself.
+     *
+     * @param size       sequences written
+     * @param context    most positions that a token of the batch sees
+     * @param blockBytes size of the smallest block
+     */
+    public SequenceTable filled(int size, long context, long blockBytes) {
+        Check.within("sequences", size, 0, elements.length);
+        this.size = size;
+        this.context = context;
+        this.blockBytes = blockBytes;
+        return this;
     }
 
     /** Starts a new batch. */

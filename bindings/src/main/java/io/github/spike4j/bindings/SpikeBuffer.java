@@ -29,14 +29,33 @@ public final class SpikeBuffer {
         Check.that(rows > 0, "rows", "at least 1", rows);
         Check.that(padded > 0, "padded", "at least 1", padded);
         Check.that(groups > 0, "groups", "at least 1", groups);
-        this.rows = rows;
-        code = arena.allocate(Math.multiplyExact(rows, padded), 64);
-        scale = arena.allocate(ValueLayout.JAVA_FLOAT, Math.multiplyExact(rows, GifSpec.MAX_SEGMENTS));
         long grouped = Math.multiplyExact(rows, groups);
-        zero = arena.allocate(ValueLayout.JAVA_INT, grouped);
-        mult = arena.allocate(ValueLayout.JAVA_INT, grouped);
-        sum = arena.allocate(ValueLayout.JAVA_INT, grouped);
-        silent = arena.allocate(ValueLayout.JAVA_INT, rows);
+        this(arena, rows, arena.allocate(Math.multiplyExact(rows, padded), 64),
+                arena.allocate(ValueLayout.JAVA_FLOAT, Math.multiplyExact(rows, GifSpec.MAX_SEGMENTS)),
+                arena.allocate(ValueLayout.JAVA_INT, grouped), arena.allocate(ValueLayout.JAVA_INT, grouped),
+                arena.allocate(ValueLayout.JAVA_INT, grouped), arena.allocate(ValueLayout.JAVA_INT, rows));
+    }
+
+    /**
+     * A view of memory that the caller allocated, kept alive by it; the arrays are those of the accessors.
+     *
+     * @param arena for the struct alone
+     */
+    public SpikeBuffer(Arena arena, long rows, MemorySegment code, MemorySegment scale, MemorySegment zero, MemorySegment mult,
+            MemorySegment sum, MemorySegment silent) {
+        Check.writable("code", code, rows, 1, 1);
+        Check.writable("scale", scale, rows, GifSpec.MAX_SEGMENTS * Float.BYTES, Float.BYTES);
+        Check.writable("zero", zero, rows, Integer.BYTES, Integer.BYTES);
+        Check.writable("mult", mult, 1, zero.byteSize(), Integer.BYTES);
+        Check.writable("sum", sum, 1, zero.byteSize(), Integer.BYTES);
+        Check.writable("silent", silent, rows, Integer.BYTES, Integer.BYTES);
+        this.rows = rows;
+        this.code = code;
+        this.scale = scale;
+        this.zero = zero;
+        this.mult = mult;
+        this.sum = sum;
+        this.silent = silent;
         struct = s4j_spikes.allocate(arena);
         s4j_spikes.code(struct, code);
         s4j_spikes.scale(struct, scale);
