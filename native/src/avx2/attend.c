@@ -131,10 +131,12 @@ static void weigh(tile_t *t, int64_t q)
     }
     t->L[q] = L;
     t->R[q] = max_ps(R8);
-    const __m256 g = _mm256_set1_ps(t->R[q] > 0.0f ? 0x1p22f / t->R[q] : 0.0f);
+    const __m256 g = _mm256_set1_ps(0x1p22f / t->R[q]), most = _mm256_set1_ps(0x1p22f);
     const __m256i low = _mm256_set1_epi32(4095);
     for (i = 0; i < n; i += 8) {
-        __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(e + i), g));
+        /* the clamp acts only if a token was not finite; a NaN becomes 0 */
+        const __m256 share = _mm256_max_ps(_mm256_mul_ps(_mm256_loadu_ps(e + i), g), _mm256_setzero_ps());
+        const __m256i a = _mm256_cvtps_epi32(_mm256_min_ps(share, most));
         store(e + i, _mm256_packs_epi32(_mm256_srli_epi32(a, 12), _mm256_and_si256(a, low)));
     }
     memset(e + i, 0, (size_t)(t->stride - i) * sizeof *e);

@@ -103,7 +103,12 @@ static int encode_row(const s4j_gif *gif, const float *x, int8_t *code, float *s
                 if (!finite_range(&r)) {
                     return 0;
                 }
-                float h = max_ps(r.hi) * clip, l = min_ps(r.lo) * clip;
+                float h = max_ps(r.hi), l = min_ps(r.lo);
+                /* a segment with groups still counts for the others of its range set */
+                hi[s->range_set] = h > hi[s->range_set] ? h : hi[s->range_set];
+                lo[s->range_set] = l < lo[s->range_set] ? l : lo[s->range_set];
+                h *= clip;
+                l *= clip;
                 float raw = (h - l) / (float)s4j_levels(s->bits);
                 top = raw > top ? raw : top;
                 mult[group + k / s->group] = (int32_t)s4j_bits(h);

@@ -59,7 +59,7 @@ static void attend_head(const s4j_attention *a, const s4j_kv_head *head, const s
         top = e[t] > top ? e[t] : top;
     }
     int64_t L = 0;
-    float R = 0.0f; /* largest e * s_v; 0 only when no visible token was finite */
+    float R = 0.0f; /* largest e * s_v */
     for (int64_t t = 0; t < positions; t++) {
         const uint8_t *base = seq->blocks[t / S4J_PAGE] + head->page_offset;
         e[t] = s4j_exp(e[t] - top);
@@ -72,10 +72,11 @@ static void attend_head(const s4j_attention *a, const s4j_kv_head *head, const s
         const float unit = (i == 0 ? R : R * s4j_v_ratio(a)) / (float)L;
         for (int64_t c = 0; c < head->v_channels[i]; c++) {
             int64_t N = 0;
-            for (int64_t t = 0; t < positions && R > 0.0f; t++) {
+            for (int64_t t = 0; t < positions; t++) {
                 const uint8_t *base = seq->blocks[t / S4J_PAGE] + head->page_offset;
                 const int32_t z = base[page.v_zero + i * S4J_PAGE + t % S4J_PAGE];
-                N += (int64_t)s4j_rint(e[t] * g) * (v_code(&page, base, i, t % S4J_PAGE, c) - z);
+                const float share = s4j_clamp(e[t] * g, 0.0f, 0x1p22f); /* already there, unless a token was not finite */
+                N += (int64_t)s4j_rint(share) * (v_code(&page, base, i, t % S4J_PAGE, c) - z);
             }
             out[head->v_perm[first + c]] = (float)S4J_MUT(19, (int64_t)(int32_t)(uint32_t)(uint64_t)N, N) * unit;
         }
