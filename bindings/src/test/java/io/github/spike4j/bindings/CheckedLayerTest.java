@@ -76,6 +76,18 @@ class CheckedLayerTest {
     }
 
     @Test
+    void buffersOfTheCaller() {
+        rejected("scale", () -> new SpikeBuffer(arena, 4, bytes(256), floats(15), floats(4), floats(4), floats(4), floats(4)));
+        rejected("mult", () -> new SpikeBuffer(arena, 4, bytes(256), floats(16), floats(8), floats(4), floats(8), floats(4)));
+        rejected("sum", () -> new SpikeBuffer(arena, 4, bytes(256), floats(16), floats(8), floats(8), floats(8).asReadOnly(), floats(4)));
+        rejected("silent", () -> new SpikeBuffer(arena, 4, bytes(256), floats(16), floats(4), floats(4), floats(4), floats(3)));
+        rejected("sum", () -> new QueryBuffer(arena, 2, 2, bytes(256), floats(4), floats(4), floats(7), floats(2)));
+        var sequences = new SequenceTable(bytes(2 * 32));
+        rejected("sequences", () -> sequences.filled(3, 1, 64));
+        rejected("structs", () -> new SequenceTable(bytes(31)));
+    }
+
+    @Test
     void weights() {
         int padded = 32;
         var parts = new Weights.Parts(bytes(padded * 192 / 2), floats(padded), bytes(padded), null, null, null);
