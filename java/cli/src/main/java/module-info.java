@@ -3,6 +3,7 @@ module io.github.spike4j.cli {
     requires info.picocli;
     requires io.github.spike4j;
     requires io.github.spike4j.convert;
+    requires io.github.spike4j.format;
     requires me.tongfei.progressbar;
     requires tools.jackson.databind;
 

@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
         description = "Runs LLaMA-family language models as spiking LLMs.",
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
+        subcommands = {InspectCommand.class, VerifyCommand.class},
         sortOptions = false)
 public final class Main implements Runnable {
 

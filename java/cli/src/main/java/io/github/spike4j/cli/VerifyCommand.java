@@ -1,0 +1,48 @@
+package io.github.spike4j.cli;
+
+import io.github.spike4j.format.S4jFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code spike4j verify}. */
+@Command(name = "verify", description = "Check every hash of a .s4j file.", sortOptions = false, mixinStandardHelpOptions = true)
+final class VerifyCommand implements Callable<Integer> {
+
+    @Parameters(paramLabel = "MODEL", description = "The .s4j file.")
+    private Path file;
+
+    @Mixin
+    private Report report;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** The {@code --json} form; a damaged file is an error, so {@code ok} is always true. */
+    record Result(String file, long fileBytes, int entries, boolean ok, double seconds) {}
+
+    @Override
+    public Integer call() throws IOException {
+        var start = System.nanoTime();
+        var size = Files.size(Failure.readableFile(file));
+        var entries = new int[1];
+        try (var s4j = S4jFile.open(file); var progress = Progress.of("verify", false, spec.commandLine().getErr())) {
+            var done = new long[1];
+            s4j.verify((name, bytes) -> {
+                entries[0]++;
+                done[0] += bytes;
+                progress.progress(name, done[0], size);
+            });
+        }
+        var seconds = (System.nanoTime() - start) / 1e9;
+        report.print(new Result(file.toString(), size, entries[0], true, seconds),
+                "%s: ok (%d entries, %,d bytes, %.2f s)".formatted(file, entries[0], size, seconds));
+        return 0;
+    }
+}
