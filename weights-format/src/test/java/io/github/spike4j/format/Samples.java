@@ -14,8 +14,9 @@ import java.util.SplittableRandom;
 
 /** A small model with every layout, encoding and option of the format; its numbers mean nothing. */
 final class Samples {
-    static final Architecture ARCHITECTURE =
+    private static final Architecture SPIKING =
             new Architecture("llama", 2, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true);
+    private static final Architecture DENSE = new Architecture("llama", 1, 20, 30, 2, 1, 10, 18, 64, 1e-6f, 500000, false);
 
     /** What was written, to compare with what is read. */
     final Map<String, byte[]> data = new LinkedHashMap<>();
@@ -25,9 +26,11 @@ final class Samples {
     final List<TensorInfo> tensors = new ArrayList<>();
     private final SplittableRandom random = new SplittableRandom(7);
     private final boolean dense;
+    private final Architecture a;
 
     private Samples(boolean dense) {
         this.dense = dense;
+        this.a = dense ? DENSE : SPIKING;
     }
 
     static Samples spiking() {
@@ -51,7 +54,7 @@ final class Samples {
         var provenance = new LinkedHashMap<String, String>();
         provenance.put("source", "random numbers");
         provenance.put("tool", "Samples");
-        return new Manifest(Manifest.VERSION, ARCHITECTURE, dense ? "dense" : "spiking",
+        return new Manifest(Manifest.VERSION, a, dense ? "dense" : "spiking",
                 Json.MAPPER.readTree("{\"name\": \"rtn\", \"weights\": {\"bits\": 4, \"clip\": 0.975}}"), groups, linears, at,
                 List.of(), new TokenizerInfo(1, new int[] {2}, true), provenance, "Apache-2.0");
     }
@@ -75,7 +78,6 @@ final class Samples {
     }
 
     private void build() {
-        Architecture a = ARCHITECTURE;
         entries.put("tokenizer.json", "{\"model\": {\"type\": \"BPE\"}}\n".getBytes(StandardCharsets.UTF_8));
         entries.put("chat_template.jinja", "{{ messages }}".getBytes(StandardCharsets.UTF_8));
         floats("embedding", Encoding.BF16, a.vocab(), a.hidden());
@@ -92,7 +94,7 @@ final class Samples {
                 linear(layer + "attn_v", layer + "attn_in", 40, a.hidden(), Layout.R16, Encoding.U8, false);
             }
             group(layer + "attn_out", true, new Segment(80, 4, 0, 0, 1, 0), new Segment(0, 5, 1, 0, 1, 0));
-            linear(layer + "attn_o", layer + "attn_out", a.hidden(), 80, Layout.R16, Encoding.U4, false);
+            linear(layer + "attn_o", layer + "attn_out", a.hidden(), a.heads() * a.headDim(), Layout.R16, Encoding.U4, false);
             group(layer + "ffn_in", true, new Segment(76, 4, 0, 32, 15, 16), new Segment(4, 8, 1, 0, 1, 0));
             if (i == 0) {
                 linear(layer + "ffn_gate_up", layer + "ffn_in", 2 * a.intermediate(), a.hidden(), Layout.R16, Encoding.U4, true);

@@ -1,0 +1,114 @@
+package io.github.spike4j.format;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.CRC32;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Committed files that every later version must read to the same contents and write to the same bytes.
+ * {@code -Dspike4j.golden=write} makes them anew; that is a change of the format.
+ */
+class GoldenTest {
+    private static final Path GOLDEN = Path.of(System.getProperty("spike4j.home", ".."), "weights-format", "src", "test",
+            "resources", "golden");
+
+    @TempDir
+    Path dir;
+
+    @Test
+    void spiking() throws Exception {
+        golden("spiking", Samples.spiking());
+    }
+
+    @Test
+    void dense() throws Exception {
+        golden("dense", Samples.dense());
+    }
+
+    private void golden(String name, Samples samples) throws Exception {
+        Path file = GOLDEN.resolve(name + ".s4j");
+        Path listing = GOLDEN.resolve(name + ".txt");
+        if ("write".equals(System.getProperty("spike4j.golden"))) {
+            Files.createDirectories(GOLDEN);
+            samples.write(file);
+            Files.writeString(listing, listing(file));
+        }
+        assertEquals(Files.readString(listing), listing(file), "the second reader's view");
+        try (S4jFile s4j = S4jFile.open(file)) {
+            s4j.verify((entry, bytes) -> { });
+            // written again from what was read, not from the random numbers it was made of
+            Path again = dir.resolve("again.s4j");
+            try (S4jWriter writer = S4jWriter.create(again)) {
+                for (String entry : s4j.entries()) {
+                    writer.entry(entry, s4j.entry(entry));
+                }
+                for (TensorInfo t : s4j.manifest().tensors()) {
+                    writer.tensor(t, MemorySegment.ofArray(PlainReader.read(file, PlainReader.list(file)
+                            .get("tensors/" + t.name()))));
+                }
+                writer.finish(s4j.manifest());
+            }
+            assertArrayEquals(Files.readAllBytes(file), Files.readAllBytes(again));
+        }
+    }
+
+    /** Every entry with offset, size and checksums, and a code and sum of each weight, as the second reader sees them. */
+    private static String listing(Path file) throws IOException {
+        Map<String, PlainReader.Entry> entries = PlainReader.list(file);
+        JsonNode manifest = Json.MAPPER.readTree(PlainReader.read(file, entries.get("manifest.json")));
+        var text = new StringBuilder();
+        for (var e : entries.entrySet()) {
+            byte[] data = PlainReader.read(file, e.getValue());
+            var crc = new CRC32();
+            crc.update(data);
+            assertEquals(e.getValue().crc(), (int) crc.getValue(), e.getKey());
+            String sha = HexFormat.of().formatHex(S4jFile.sha256().digest(data));
+            text.append("%8d %7d %08x %s %s\n".formatted(e.getValue().data(), data.length, e.getValue().crc(),
+                    sha.substring(0, 16), e.getKey()));
+        }
+        var infos = new TreeMap<String, JsonNode>();
+        for (JsonNode t : manifest.get("tensors")) {
+            infos.put(t.get("name").asString(), t);
+            byte[] data = PlainReader.read(file, entries.get("tensors/" + t.get("name").asString()));
+            assertEquals(t.get("sha256").asString(), HexFormat.of().formatHex(S4jFile.sha256().digest(data)));
+        }
+        for (var linear : manifest.get("linears").properties()) {
+            JsonNode input = linear.getValue().get("input");
+            if (input.isNull()) {
+                continue;
+            }
+            JsonNode segmentNodes = manifest.get("inputGroups").get(input.asString()).get("segments");
+            int[] segments = new int[segmentNodes.size()];
+            for (int i = 0; i < segments.length; i++) {
+                segments[i] = segmentNodes.get(i).get("channels").asInt();
+            }
+            JsonNode info = infos.get(linear.getValue().get("weight").asString());
+            byte[] weight = PlainReader.read(file, entries.get("tensors/" + info.get("name").asString()));
+            int bits = Integer.parseInt(info.get("encoding").asString().substring(1));
+            int rows = linear.getValue().get("rows").asInt();
+            long sum = 0;
+            for (int row = 0; row < rows; row++) {
+                for (int s = 0; s < segments.length; s++) {
+                    for (int k = 0; k < segments[s]; k++) {
+                        int code = PlainReader.code(weight, info.get("layout").asString(), bits, rows, segments, s, row, k);
+                        sum = sum * 31 + code;
+                    }
+                }
+            }
+            text.append("%-24s %-4s U%d %016x\n".formatted(linear.getKey(), info.get("layout").asString(), bits, sum));
+        }
+        return text.toString();
+    }
+}
