@@ -40,6 +40,11 @@ public final class Queries {
         return rows;
     }
 
+    /** Capacity in query heads. */
+    public int heads() {
+        return heads;
+    }
+
     /** i8 [rows][heads][qPadded of the spec]. */
     public MemorySegment code() {
         return code;

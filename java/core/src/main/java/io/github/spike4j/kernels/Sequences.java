@@ -43,6 +43,9 @@ public final class Sequences {
     private final int[] position;
     private final BlockTable[] tables;
     private int count;
+    private int context;
+    private long blockBytes = Long.MAX_VALUE;
+    private volatile Object peer;
 
     /** Room for {@code capacity} sequences. */
     public Sequences(Arena arena, int capacity) {
@@ -57,6 +60,8 @@ public final class Sequences {
     public void clear() {
         java.util.Arrays.fill(tables, 0, count, null);
         count = 0;
+        context = 0;
+        blockBytes = Long.MAX_VALUE;
     }
 
     /** Appends a run of {@code rows} tokens whose first is the batch's row {@code row} at {@code position}; its blocks must be there. */
@@ -70,7 +75,9 @@ public final class Sequences {
             if (table.block(b) == null) {
                 throw new IllegalArgumentException("KV block " + b + " of " + needed + " is missing");
             }
+            blockBytes = Math.min(blockBytes, table.block(b).byteSize());
         }
+        context = Math.max(context, position + rows);
         structs.setAtIndex(ValueLayout.JAVA_LONG, 4L * count, row);
         structs.setAtIndex(ValueLayout.JAVA_LONG, 4L * count + 1, rows);
         structs.setAtIndex(ValueLayout.JAVA_LONG, 4L * count + 2, position);
@@ -106,8 +113,28 @@ public final class Sequences {
         return tables[i];
     }
 
+    /** Most positions that a token of the batch sees. */
+    public int context() {
+        return context;
+    }
+
+    /** Bytes of the smallest block of the batch. */
+    public long blockBytes() {
+        return blockBytes;
+    }
+
     /** The C array. */
     public MemorySegment structs() {
         return structs;
+    }
+
+    /** Backends cache their own form of this descriptor here. */
+    public Object peer() {
+        return peer;
+    }
+
+    /** See {@link #peer()}. */
+    public void peer(Object value) {
+        peer = value;
     }
 }
