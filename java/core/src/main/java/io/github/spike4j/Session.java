@@ -1,0 +1,83 @@
+package io.github.spike4j;
+
+import io.github.spike4j.runtime.Scheduler;
+
+/**
+ * A conversation with a model: its tokens and their cache. Calls may come from any thread, one at a time; a session that failed throws the
+ * same exception from then on.
+ */
+public final class Session implements AutoCloseable {
+    private final SpikeModel model;
+    private final Scheduler.Session sequence;
+
+    Session(SpikeModel model, Scheduler.Session sequence) {
+        this.model = model;
+        this.sequence = sequence;
+    }
+
+    /**
+     * Appends a text; at the start of the session BOS comes first where the model wants it. Returns at once.
+     *
+     * @throws SpikeException.ContextFull if it does not fit; nothing is appended
+     */
+    public void append(String text) {
+        append(model.encode(text, sequence.length() == 0));
+    }
+
+    /** Appends tokens. Returns at once; see {@link #append(String)}. */
+    public void append(int... ids) {
+        sequence.append(ids);
+    }
+
+    /** Starts to generate; what it generates becomes part of the session. */
+    public Generation generate(Sampling sampling) {
+        var generation = new Generation(model, sequence, sampling);
+        generation.start();
+        return generation;
+    }
+
+    /** A copy of the logits after the last token, by token id. Waits until they are there. */
+    public float[] logits() {
+        return sequence.logits();
+    }
+
+    /**
+     * Appends tokens and hands over the logits after each of them, on the caller's thread.
+     *
+     * @throws SpikeException.ContextFull if they do not fit; nothing is appended
+     */
+    public void evaluate(int[] ids, LogitsConsumer consumer) {
+        sequence.evaluate(ids, consumer::accept);
+    }
+
+    /** A second session that goes on from here; the cache so far is shared. */
+    public Session fork() {
+        return new Session(model, sequence.fork());
+    }
+
+    /** Number of tokens. */
+    public int position() {
+        return sequence.length();
+    }
+
+    /** Most tokens. */
+    public int maxContext() {
+        return sequence.maxContext();
+    }
+
+    /** All tokens so far. */
+    public int[] ids() {
+        return sequence.ids();
+    }
+
+    /** Counts of this session. */
+    public Statistics statistics() {
+        return sequence.statistics();
+    }
+
+    /** Cancels its generation, waits for the step, frees the cache. Idempotent. */
+    @Override
+    public void close() {
+        sequence.close();
+    }
+}

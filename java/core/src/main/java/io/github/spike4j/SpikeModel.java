@@ -1,0 +1,135 @@
+package io.github.spike4j;
+
+import io.github.spike4j.kernels.AttentionSpec;
+import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.runtime.Scheduler;
+import io.github.spike4j.tokenizer.Tokenizer;
+import io.github.spike4j.tokenizer.TokenizerException;
+import io.github.spike4j.weights.WeightFile;
+import java.nio.file.Path;
+
+/** An open model. Its weights are mapped and used in place. */
+public final class SpikeModel implements AutoCloseable {
+    private final WeightFile file;
+    private final LlamaModel model;
+    private final Scheduler.Model lane;
+    private final Tokenizer tokenizer;
+    /** Closed with the model, or null. */
+    private final SpikeEngine engine;
+
+    SpikeModel(Scheduler scheduler, Path path, SpikeEngine engine) {
+        this.engine = engine;
+        file = WeightFile.open(path);
+        try {
+            model = new LlamaModel(file);
+            var json = file.entry("tokenizer.json");
+            tokenizer = json == null ? null : Tokenizer.fromJson(json);
+            var ends = file.manifest().tokenizer();
+            lane = scheduler.open(model, ends == null ? new int[0] : ends.eos());
+        } catch (TokenizerException e) {
+            file.close();
+            throw new SpikeException.Format(path + ": tokenizer.json: " + e.getMessage(), e);
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    /** Opens a model on an engine of its own, with all defaults; see {@link SpikeEngine#open}. */
+    public static SpikeModel open(Path path) {
+        var engine = SpikeEngine.builder().build();
+        try {
+            return engine.open(path, engine);
+        } catch (RuntimeException e) {
+            engine.close();
+            throw e;
+        }
+    }
+
+    /** Continues a text greedily by at most {@code maxTokens} tokens; the prompt is not part of the result. */
+    public String generate(String prompt, int maxTokens) {
+        try (var session = newSession()) {
+            session.append(prompt);
+            return session.generate(Sampling.greedy(maxTokens)).result().join().text();
+        }
+    }
+
+    /** A session of the model's own context. */
+    public Session newSession() {
+        return newSession(SessionOptions.defaults());
+    }
+
+    /** A session. */
+    public Session newSession(SessionOptions options) {
+        int context = model.architecture().context();
+        if (options.maxContext() > context) {
+            throw new IllegalArgumentException("maxContext: expected at most " + context + ", the model's context, got " + options.maxContext());
+        }
+        return new Session(this, lane.session(options.maxContext() == 0 ? context : options.maxContext()));
+    }
+
+    /** Tokens of a text: BOS first where the model wants it, and special tokens written in the text are recognized. */
+    public int[] encode(String text) {
+        return encode(text, true);
+    }
+
+    int[] encode(String text, boolean first) {
+        var ids = tokenizer().encode(text, false);
+        var info = file.manifest().tokenizer();
+        if (!first || info == null || !info.addBos() || ids.length > 0 && ids[0] == info.bos()) {
+            return ids;
+        }
+        var with = new int[ids.length + 1];
+        with[0] = info.bos();
+        System.arraycopy(ids, 0, with, 1, ids.length);
+        return with;
+    }
+
+    /** Text of tokens; special ones have none. */
+    public String decode(int... ids) {
+        return tokenizer().decode(ids, true);
+    }
+
+    Tokenizer tokenizer() {
+        if (tokenizer == null) {
+            throw new SpikeException.UnsupportedModel(file.path() + " has no tokenizer.json: use token ids, or convert it with its tokenizer");
+        }
+        return tokenizer;
+    }
+
+    boolean hasTokenizer() {
+        return tokenizer != null;
+    }
+
+    int vocab() {
+        return model.architecture().vocab();
+    }
+
+    /** What it is. */
+    public ModelInfo info() {
+        var a = model.architecture();
+        var m = file.manifest();
+        return new ModelInfo(a.family(), a.layers(), a.hidden(), a.intermediate(), a.heads(), a.kvHeads(), a.headDim(), a.vocab(), a.context(),
+                m.compute(), file.tensorBytes(), model.blockBytes() / AttentionSpec.PAGE, m.provenance(), m.license());
+    }
+
+    /** Counts of all sessions. */
+    public Statistics statistics() {
+        return lane.statistics();
+    }
+
+    /** KV blocks in use, for tests of leaks. */
+    int usedBlocks() {
+        return lane.usedBlocks();
+    }
+
+    /** Cancels its generations, closes its sessions, waits for the step, unmaps. Idempotent. */
+    @Override
+    public void close() {
+        lane.close();
+        file.close();
+        if (engine != null) {
+            engine.close();
+        }
+    }
+}

@@ -1,0 +1,229 @@
+package io.github.spike4j.model;
+
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.format.Architecture;
+import io.github.spike4j.kernels.AttentionSpec;
+import io.github.spike4j.kernels.GifSpec;
+import io.github.spike4j.weights.LinearWeights;
+import io.github.spike4j.weights.WeightFile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/** A LLaMA-family model as a list of phases. It knows shapes and descriptors, no backend and no thread. */
+public final class LlamaModel {
+    private final Architecture architecture;
+    private final boolean dense;
+    private final List<AttentionSpec> attention;
+    private final List<Phase> phases;
+    private final long blockBytes;
+
+    /**
+     * @throws SpikeException.Format if a part is missing or has another shape
+     * @throws SpikeException.UnsupportedModel if the model needs what this version lacks
+     */
+    public LlamaModel(WeightFile file) {
+        var manifest = file.manifest();
+        architecture = manifest.architecture();
+        if (!architecture.family().equals("llama")) {
+            throw new SpikeException.UnsupportedModel(file.path() + ": model family " + architecture.family() + " is not supported (llama is)");
+        }
+        dense = manifest.compute().equals("dense");
+        attention = new ArrayList<>();
+        long offset = 0;
+        for (int l = 0; l < architecture.layers(); l++) {
+            var spec = attention(file, l, offset);
+            attention.add(spec);
+            var last = spec.kvHeads().getLast();
+            offset = last.pageOffset() + spec.pageBytes(spec.kvHeads().size() - 1);
+        }
+        blockBytes = offset;
+        phases = List.copyOf(new Builder(file).phases());
+    }
+
+    private AttentionSpec attention(WeightFile file, int layer, long offset) {
+        var a = architecture;
+        float kappa = (float) (1 / StrictMath.sqrt(a.headDim()));
+        var heads = new ArrayList<AttentionSpec.KvHead>();
+        if (dense) {
+            for (int h = 0; h < a.kvHeads(); h++) {
+                heads.add(new AttentionSpec.KvHead(null, null, null, null, 0, 0, offset + h * 2L * AttentionSpec.PAGE * a.headDim() * 4));
+            }
+            return new AttentionSpec(a.heads(), a.headDim(), kappa, true, 8, new int[] {8, 8}, new int[] {8, 8}, false, heads,
+                    new AttentionSpec.Peer());
+        }
+        var all = file.manifest().attention();
+        var own = all.layers().get(layer);
+        boolean frozen = all.kMode().equals("frozen");
+        int d = a.headDim();
+        int[] k = file.ints(own.kPermutation(), a.kvHeads() * d);
+        int[] v = file.ints(own.vPermutation(), a.kvHeads() * d);
+        float[] scale = frozen ? file.floatArray(own.kScale(), a.kvHeads() * d) : null;
+        int[] zero = frozen ? file.bytes(own.kZero(), a.kvHeads() * d) : null;
+        // A page's size depends on the salient channels alone, so the offsets follow head by head.
+        for (int h = 0; h < a.kvHeads(); h++) {
+            var head = new AttentionSpec.KvHead(slice(k, h, d), slice(v, h, d),
+                    frozen ? java.util.Arrays.copyOfRange(scale, h * d, (h + 1) * d) : null, frozen ? slice(zero, h, d) : null,
+                    own.kSalient()[h], own.vSalient()[h], offset);
+            heads.add(head);
+            offset += new AttentionSpec(1, d, kappa, false, all.qBits(), all.kBits(), all.vBits(), frozen, List.of(head),
+                    new AttentionSpec.Peer()).pageBytes(0);
+        }
+        try {
+            return new AttentionSpec(a.heads(), d, kappa, false, all.qBits(), all.kBits(), all.vBits(), frozen, heads,
+                    new AttentionSpec.Peer());
+        } catch (IllegalArgumentException e) {
+            throw new SpikeException.Format(file.path() + ": attention of layer " + layer + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static int[] slice(int[] all, int index, int length) {
+        return java.util.Arrays.copyOfRange(all, index * length, (index + 1) * length);
+    }
+
+    /** The shape. */
+    public Architecture architecture() {
+        return architecture;
+    }
+
+    /** Whether this is the float reference. */
+    public boolean dense() {
+        return dense;
+    }
+
+    /** The forward pass, in order. */
+    public List<Phase> phases() {
+        return phases;
+    }
+
+    /** The attention of each layer. */
+    public List<AttentionSpec> attention() {
+        return attention;
+    }
+
+    /** Bytes of a KV block: the pages of all layers and kv heads for {@link AttentionSpec#PAGE} positions. */
+    public long blockBytes() {
+        return blockBytes;
+    }
+
+    /** Encodings of the most demanding phase. */
+    public int slots() {
+        return specs().mapToInt(List::size).max().orElse(0);
+    }
+
+    /** Codes that a token has on its way to the last residual. */
+    public long codesPerToken() {
+        var a = architecture;
+        long encoded = phases.stream().mapToLong(p -> p instanceof Phase.Prepare e && !e.selected() ? channels(e.specs()) : 0).sum();
+        return encoded + (dense ? 0 : (long) a.layers() * a.qkvRows());
+    }
+
+    /** Codes that its logits add. */
+    public long codesPerLogits() {
+        return phases.stream().mapToLong(p -> p instanceof Phase.Prepare e && e.selected() ? channels(e.specs()) : 0).sum();
+    }
+
+    private static long channels(List<GifSpec> specs) {
+        return specs.stream().mapToLong(GifSpec::channels).sum();
+    }
+
+    /** The encodings of each phase. */
+    public java.util.stream.Stream<List<GifSpec>> specs() {
+        return phases.stream().filter(Phase.Prepare.class::isInstance).map(p -> ((Phase.Prepare) p).specs());
+    }
+
+    /** Columns of a buffer. */
+    public int width(Buffer buffer) {
+        var a = architecture;
+        return switch (buffer) {
+            case RESIDUAL, NORMED, HEAD -> a.hidden();
+            case QKV -> a.qkvRows();
+            case ATTENTION -> a.heads() * a.headDim();
+            case GATE_UP -> 2 * a.intermediate();
+            case HIDDEN -> a.intermediate();
+            case LOGITS -> a.vocab();
+        };
+    }
+
+    /** N5: f32 [positions][headDim], the cosines of headDim / 2 angles, then their sines. */
+    public MemorySegment ropeTable(Arena arena, int positions) {
+        int d = architecture.headDim();
+        var table = arena.allocate(4L * positions * d, 64);
+        var frequency = IntStream.range(0, d / 2).mapToDouble(i -> StrictMath.pow(architecture.ropeTheta(), 2.0 * i / d)).toArray();
+        for (int p = 0; p < positions; p++) {
+            for (int i = 0; i < d / 2; i++) {
+                double angle = p / frequency[i];
+                table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + i, (float) StrictMath.cos(angle));
+                table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + d / 2 + i, (float) StrictMath.sin(angle));
+            }
+        }
+        return table;
+    }
+
+    /** Puts the phases together. */
+    private final class Builder {
+        private final WeightFile file;
+        private final List<Phase> list = new ArrayList<>();
+
+        Builder(WeightFile file) {
+            this.file = file;
+        }
+
+        List<Phase> phases() {
+            var a = architecture;
+            list.add(new Phase.Embed(file.tensor("embedding"), file.isBf16("embedding")));
+            for (int l = 0; l < a.layers(); l++) {
+                var name = "layers." + l + ".";
+                inputs(l, "attn_in", norm(name + "attn_norm", Buffer.RESIDUAL), Buffer.QKV, false,
+                        fused(name + "attn_qkv", name + "attn_q", name + "attn_k", name + "attn_v"));
+                list.add(new Phase.Append(l, attention.get(l)));
+                list.add(new Phase.Attend(l, attention.get(l)));
+                inputs(l, "attn_out", new Phase.Source.Plain(Buffer.ATTENTION), Buffer.RESIDUAL, true,
+                        List.of(name + "attn_o"));
+                inputs(l, "ffn_in", norm(name + "ffn_norm", Buffer.RESIDUAL), Buffer.GATE_UP, false,
+                        fused(name + "ffn_gate_up", name + "ffn_gate", name + "ffn_up"));
+                inputs(l, "ffn_hidden", new Phase.Source.Silu(), Buffer.RESIDUAL, true,
+                        List.of(name + "ffn_down"));
+            }
+            list.add(new Phase.Select());
+            inputs(-1, "head_in", norm("final_norm", Buffer.HEAD), Buffer.LOGITS, false, List.of("lm_head"));
+            return list;
+        }
+
+        /** The fused linear, or, with own masks, its members one by one. */
+        private List<String> fused(String name, String... members) {
+            return file.hasLinear(name) ? List.of(name) : List.of(members);
+        }
+
+        private Phase.Source norm(String name, Buffer from) {
+            return new Phase.Source.Norm(from, file.tensor(name));
+        }
+
+        private void inputs(int layer, String group, Phase.Source source, Buffer to, boolean add, List<String> linears) {
+            boolean selected = to == Buffer.LOGITS;
+            var specs = new ArrayList<GifSpec>();
+            var parts = new ArrayList<Phase.Part>();
+            int offset = 0;
+            for (var name : linears) {
+                var weights = file.linear(name);
+                int slot = 0;
+                if (weights instanceof LinearWeights.Spiking s) {
+                    slot = specs.indexOf(s.weights().spec());
+                    if (slot < 0) {
+                        slot = specs.size();
+                        specs.add(s.weights().spec());
+                    }
+                }
+                parts.add(new Phase.Part(weights, slot, offset));
+                offset += weights.rows();
+            }
+            if (!(source instanceof Phase.Source.Plain && specs.isEmpty())) {
+                list.add(new Phase.Prepare(layer, group, source, List.copyOf(specs), selected));
+            }
+            list.add(new Phase.Linear(layer, group, List.copyOf(parts), source.output(), to, add, selected));
+        }
+    }
+}

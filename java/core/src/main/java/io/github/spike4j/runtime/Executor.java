@@ -1,0 +1,305 @@
+package io.github.spike4j.runtime;
+
+import io.github.spike4j.kernels.AttentionSpec;
+import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.model.Buffer;
+import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.model.Phase;
+import io.github.spike4j.weights.LinearWeights;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/**
+ * Runs the phases of a model over a batch on all threads of a team: {@link #step} is the only way forward. A batch that fits the
+ * workspace allocates nothing. How the rows are cut never changes a bit.
+ */
+final class Executor implements AutoCloseable, Team.Job {
+    private final LlamaModel model;
+    private final Kernels kernels;
+    private final Team team;
+    private final Phase[] phases;
+    private Workspace workspace;
+    private Batch batch;
+    /** By row: silent codes, and the first phase that was not finite or -1. */
+    private long[] silent = new long[0];
+    private int[] failedPhase = new int[0];
+    /** Rows of each thread in attention. */
+    private final int[] attendBounds;
+    private volatile Throwable failure;
+
+    Executor(LlamaModel model, Kernels kernels, Team team) {
+        this.model = model;
+        this.kernels = kernels;
+        this.team = team;
+        phases = model.phases().toArray(Phase[]::new);
+        attendBounds = new int[team.threads() + 1];
+    }
+
+    /** Makes room ahead, so that batches up to this size allocate nothing. */
+    void reserve(int rows, int selected, int context) {
+        if (workspace == null || !workspace.holds(rows, selected, context)) {
+            int r = rows;
+            int s = Math.max(1, selected);
+            int c = context;
+            if (workspace != null) {
+                r = Math.max(r, workspace.rows());
+                s = Math.max(s, workspace.selected());
+                c = Math.max(c, workspace.context());
+                workspace.close();
+                workspace = null;
+            }
+            workspace = new Workspace(model, kernels, team.threads(), r, s, c);
+            silent = new long[r];
+            failedPhase = new int[r];
+        }
+    }
+
+    /**
+     * Computes a batch: caches grow by its rows, {@link #logits} holds the selected ones.
+     *
+     * @param context most positions that any sequence of the model may reach
+     */
+    void step(Batch b, int context) {
+        reserve(b.rows(), b.selectedCount(), context);
+        batch = b;
+        Arrays.fill(silent, 0, b.rows(), 0);
+        Arrays.fill(failedPhase, 0, b.rows(), -1);
+        balanceAttention();
+        failure = null;
+        team.run(this);
+        var thrown = failure;
+        if (thrown != null) {
+            throw new IllegalStateException("a step failed: " + thrown, thrown);
+        }
+    }
+
+    /** Logits of the selected rows, [selected][vocab]. */
+    MemorySegment logits() {
+        return workspace.floats(Buffer.LOGITS);
+    }
+
+    /** Silent codes of a row. */
+    long silent(int row) {
+        return silent[row];
+    }
+
+    /** The phase in which a row first was not finite, or null. */
+    Phase failed(int row) {
+        return failedPhase[row] < 0 ? null : phases[failedPhase[row]];
+    }
+
+    /** Cuts the rows so that each thread attends to about as many positions. */
+    private void balanceAttention() {
+        int threads = team.threads();
+        var seq = batch.sequences();
+        long total = 0;
+        for (int s = 0; s < seq.count(); s++) {
+            total += cost(seq.position(s), seq.rows(s));
+        }
+        long done = 0;
+        int thread = 1;
+        int row = 0;
+        for (int s = 0; s < seq.count(); s++) {
+            for (int i = 0; i < seq.rows(s); i++, row++) {
+                while (thread < threads && done >= total * thread / threads) {
+                    attendBounds[thread++] = row;
+                }
+                done += seq.position(s) + i + 1;
+            }
+        }
+        while (thread <= threads) {
+            attendBounds[thread++] = row;
+        }
+    }
+
+    private static long cost(long position, long rows) {
+        return rows * position + rows * (rows + 1) / 2;
+    }
+
+    @Override
+    public void run(int thread) {
+        for (int p = 0; p < phases.length; p++) {
+            var phase = phases[p];
+            int rows = rows(phase);
+            if (rows == 0) {
+                continue;
+            }
+            if (failure == null) {
+                try {
+                    execute(p, phase, rows, thread);
+                } catch (Throwable t) { // the other threads wait at the barrier
+                    failure = t;
+                }
+            }
+            if (!(phase instanceof Phase.Prepare && rows == 1)) {
+                team.barrier(thread);
+            }
+        }
+    }
+
+    private int rows(Phase phase) {
+        return switch (phase) {
+            case Phase.Select _ -> batch.selectedCount();
+            case Phase.Prepare p -> p.selected() ? batch.selectedCount() : batch.rows();
+            case Phase.Linear l -> l.selected() ? batch.selectedCount() : batch.rows();
+            case Phase.Embed _, Phase.Append _, Phase.Attend _ -> batch.rows();
+        };
+    }
+
+    private void execute(int index, Phase phase, int rows, int thread) {
+        int threads = team.threads();
+        int begin = (int) ((long) rows * thread / threads);
+        int end = (int) ((long) rows * (thread + 1) / threads);
+        int width = model.width(Buffer.RESIDUAL);
+        switch (phase) {
+            case Phase.Embed e -> {
+                if (begin < end) {
+                    kernels.embed(e.table(), e.bf16(), model.width(Buffer.LOGITS), width, batch.ids(), workspace.floats(Buffer.RESIDUAL), width,
+                            begin, end);
+                }
+            }
+            case Phase.Prepare p -> {
+                if (rows == 1) {
+                    prepare(index, p, 1, 0, 1, thread);
+                } else if (begin < end) {
+                    prepare(index, p, rows, begin, end, thread);
+                }
+            }
+            case Phase.Linear l -> linear(index, l, rows, thread);
+            case Phase.Append a -> {
+                if (begin < end) {
+                    append(index, a.spec(), begin, end);
+                }
+            }
+            case Phase.Attend a -> {
+                if (rows >= threads) {
+                    attend(a.spec(), attendBounds[thread], attendBounds[thread + 1], 0, a.spec().kvHeads().size(), thread);
+                } else {
+                    int heads = a.spec().kvHeads().size();
+                    attend(a.spec(), 0, rows, heads * thread / threads, heads * (thread + 1) / threads, thread);
+                }
+            }
+            case Phase.Select _ -> {
+                for (int i = begin; i < end; i++) {
+                    MemorySegment.copy(workspace.floats(Buffer.RESIDUAL), 4L * width * batch.selected(i), workspace.floats(Buffer.HEAD),
+                            4L * width * i, 4L * width);
+                }
+            }
+        }
+    }
+
+    private void prepare(int index, Phase.Prepare p, int rows, int begin, int end, int thread) {
+        var output = p.source().output();
+        int stride = model.width(output);
+        var x = workspace.floats(output, rows, thread);
+        switch (p.source()) {
+            case Phase.Source.Norm n -> {
+                if (!kernels.rmsNorm(workspace.floats(n.from()), stride, n.weight(), stride, model.architecture().normEps(), x, stride, begin,
+                        end)) {
+                    for (int r = begin; r < end; r++) {
+                        if (Float.isNaN(x.get(ValueLayout.JAVA_FLOAT, 4L * stride * r))) {
+                            fail(p, r, index, thread, rows);
+                        }
+                    }
+                }
+            }
+            case Phase.Source.Silu _ -> kernels.siluMul(workspace.floats(Buffer.GATE_UP), 2 * stride, stride, x, stride, begin, end);
+            case Phase.Source.Plain _ -> { }
+        }
+        for (int s = 0; s < p.specs().size(); s++) {
+            var spikes = workspace.spikes(s, rows, thread);
+            kernels.encode(p.specs().get(s), x, stride, spikes, begin, end);
+            if (rows > 1 || thread == 0) {
+                for (int r = begin; r < end; r++) {
+                    int count = spikes.silent(r);
+                    if (count < 0) {
+                        fail(p, r, index, thread, rows);
+                    } else {
+                        silent[row(p, r)] += count;
+                    }
+                }
+            }
+        }
+    }
+
+    private int row(Phase.Prepare p, int r) {
+        return p.selected() ? batch.selected(r) : r;
+    }
+
+    private void fail(Phase.Prepare p, int r, int index, int thread, int rows) {
+        // All threads prepare a single row; one of them reports.
+        if (rows > 1 || thread == 0) {
+            fail(row(p, r), index);
+        }
+    }
+
+    private void fail(int row, int index) {
+        if (failedPhase[row] < 0) {
+            failedPhase[row] = index;
+        }
+    }
+
+    private void linear(int index, Phase.Linear l, int rows, int thread) {
+        int stride = model.width(l.to());
+        for (int i = 0; i < l.parts().size(); i++) {
+            var part = l.parts().get(i);
+            // Panels of 16 rows are dealt out evenly; the last may be shorter.
+            int panels = (part.weights().rows() + 15) / 16;
+            int begin = (int) ((long) panels * thread / team.threads()) * 16;
+            int end = Math.min(part.weights().rows(), (int) ((long) panels * (thread + 1) / team.threads()) * 16);
+            if (begin >= end) {
+                continue;
+            }
+            var y = workspace.output(index, i);
+            switch (part.weights()) {
+                case LinearWeights.Spiking s ->
+                    kernels.linear(s.weights(), workspace.spikes(part.slot(), rows, thread), rows, y, stride, l.add(), begin, end);
+                case LinearWeights.Dense d ->
+                    kernels.dense(d.weights(), workspace.floats(l.from(), rows, thread), model.width(l.from()), rows, y, stride, l.add(), begin,
+                            end);
+            }
+        }
+    }
+
+    private void append(int index, AttentionSpec spec, int begin, int end) {
+        var qkv = workspace.floats(Buffer.QKV);
+        int stride = model.width(Buffer.QKV);
+        if (spec.dense()) {
+            kernels.denseAppend(spec, qkv, stride, workspace.rope(), batch.sequences(), begin, end);
+            return;
+        }
+        kernels.append(spec, qkv, stride, workspace.rope(), batch.sequences(), workspace.queries(), begin, end);
+        for (int r = begin; r < end; r++) {
+            int count = workspace.queries().silent(r);
+            if (count < 0) {
+                fail(r, index);
+            } else {
+                silent[r] += count;
+            }
+        }
+    }
+
+    private void attend(AttentionSpec spec, int begin, int end, int headBegin, int headEnd, int thread) {
+        if (begin >= end || headBegin >= headEnd) {
+            return;
+        }
+        var out = workspace.floats(Buffer.ATTENTION);
+        int stride = model.width(Buffer.ATTENTION);
+        if (spec.dense()) {
+            kernels.denseAttend(spec, workspace.floats(Buffer.QKV), model.width(Buffer.QKV), batch.sequences(), out, stride,
+                    workspace.scratch(thread), begin, end, headBegin, headEnd);
+        } else {
+            kernels.attend(spec, workspace.queries(), batch.sequences(), out, stride, workspace.scratch(thread), begin, end, headBegin, headEnd);
+        }
+    }
+
+    /** Frees the workspace. */
+    @Override
+    public void close() {
+        if (workspace != null) {
+            workspace.close();
+            workspace = null;
+        }
+    }
+}

@@ -1,0 +1,228 @@
+package io.github.spike4j.runtime;
+
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.model.Phase;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A model in the scheduler: its sessions, its KV blocks, and the batch that they make. Guarded by the scheduler's lock. */
+final class Lane {
+    /** Most sessions, and most rows of logits, of a step. */
+    private static final int MAX_SEQUENCES = 64;
+    /** Rows of logits that an evaluation takes at a time. */
+    static final int EVALUATION_ROWS = 32;
+
+    final LlamaModel model;
+    final KvPool pool;
+    private final Arena arena = Arena.ofShared();
+    private final Executor executor;
+    private final Batch batch;
+    private final int piece;
+    private final int[] eos;
+    private final long codesPerToken;
+    private final long codesPerLogits;
+    final List<Sequence> sequences = new ArrayList<>();
+    private final List<Sequence> stepping = new ArrayList<>(MAX_SEQUENCES);
+    /** Where the next batch starts to look, so that everybody has a turn. */
+    private int turn;
+    private int context;
+    boolean closed;
+    long codes;
+    long silentCodes;
+    long steps;
+    long tokens;
+
+    Lane(LlamaModel model, Kernels kernels, Team team, int piece, int[] eos) {
+        this.model = model;
+        this.piece = piece;
+        this.eos = eos;
+        codesPerToken = model.codesPerToken();
+        codesPerLogits = model.codesPerLogits();
+        pool = new KvPool(arena, model.blockBytes());
+        executor = new Executor(model, kernels, team);
+        batch = new Batch(arena, Math.max(piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
+    }
+
+    int vocab() {
+        return model.architecture().vocab();
+    }
+
+    Sequence open(int maxContext) {
+        var sequence = new Sequence(this, maxContext);
+        sequences.add(sequence);
+        context = Math.max(context, maxContext);
+        return sequence;
+    }
+
+    /** Forms the next batch; false if nobody has work. */
+    boolean collect() {
+        batch.clear();
+        stepping.clear();
+        int count = sequences.size();
+        // Who waits for its next token goes first: its latency is what people see. Then prompts fill up.
+        for (int pass = 0; pass < 2; pass++) {
+            for (int i = 0; i < count; i++) {
+                var s = sequences.get((turn + i) % count);
+                if (s.failure == null && !s.closed && !s.inStep) {
+                    if (pass == 0) {
+                        advance(s);
+                    }
+                    int pending = s.target - s.cached;
+                    if (pending > 0 && (pass == 1 || pending == 1)) {
+                        add(s, pending);
+                    }
+                }
+            }
+        }
+        turn = count == 0 ? 0 : (turn + 1) % count;
+        return batch.rows() > 0;
+    }
+
+    /** Chooses the next token of a generation whose logits are there. */
+    private void advance(Sequence s) {
+        if (s.task == null) {
+            return;
+        }
+        if (s.task.cancelled()) {
+            s.end(Task.End.CANCELLED);
+            return;
+        }
+        if (!s.hasLogits()) {
+            return;
+        }
+        if (s.length == s.maxContext) {
+            s.end(Task.End.CONTEXT_FULL);
+            return;
+        }
+        Task.End end;
+        try {
+            int id = s.task.choose(s.logits);
+            s.push(id);
+            end = isEos(id) ? Task.End.EOS : s.task.accept(id);
+        } catch (ArithmeticException e) {
+            s.fail(new SpikeException.NonFinite(-1, "logits", s.length - 1));
+            return;
+        } catch (RuntimeException e) {
+            s.fail(e);
+            return;
+        }
+        if (end != null) {
+            s.end(end);
+        } else {
+            s.target = s.length;
+        }
+    }
+
+    private boolean isEos(int id) {
+        for (int e : eos) {
+            if (e == id) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void add(Sequence s, int pending) {
+        var evaluation = s.evaluation;
+        int rows = Math.min(Math.min(pending, piece), batch.freeRows());
+        if (evaluation != null) {
+            rows = evaluation.ready > 0 ? 0 : Math.min(Math.min(rows, EVALUATION_ROWS), batch.freeSelected());
+        } else if (rows == pending && batch.freeSelected() == 0) {
+            rows--;
+        }
+        if (rows <= 0 || stepping.size() == MAX_SEQUENCES) {
+            return;
+        }
+        s.prepareBlocks(rows);
+        s.stepRows = rows;
+        s.stepRow = batch.add(s.ids, s.cached, rows, s.table);
+        s.stepLogits = batch.selectedCount();
+        s.stepSelected = evaluation != null ? rows : rows == pending ? 1 : 0;
+        for (int r = rows - s.stepSelected; r < rows; r++) {
+            batch.select(s.stepRow + r);
+        }
+        s.inStep = true;
+        stepping.add(s);
+    }
+
+    /** Computes the batch, without the lock. */
+    void step() {
+        executor.step(batch, context);
+    }
+
+    /** Hands the results of the batch to its sessions. */
+    void deliver(RuntimeException thrown) {
+        steps++;
+        tokens += batch.rows();
+        for (int i = 0; i < stepping.size(); i++) {
+            var s = stepping.get(i);
+            s.inStep = false;
+            if (thrown != null) {
+                s.fail(thrown);
+                continue;
+            }
+            count(s);
+            Phase failed = null;
+            for (int r = 0; r < s.stepRows && failed == null; r++) {
+                failed = executor.failed(s.stepRow + r);
+                if (failed != null) {
+                    s.fail(new SpikeException.NonFinite(failed.layer(), failed.operation(), s.cached + r));
+                }
+            }
+            if (failed == null) {
+                deliver(s);
+            }
+        }
+        stepping.clear();
+    }
+
+    private void count(Sequence s) {
+        long all = s.stepRows * codesPerToken + s.stepSelected * codesPerLogits;
+        long quiet = 0;
+        for (int r = 0; r < s.stepRows; r++) {
+            quiet += executor.silent(s.stepRow + r);
+        }
+        s.steps++;
+        s.tokens += s.stepRows;
+        s.codes += all;
+        s.silentCodes += quiet;
+        codes += all;
+        silentCodes += quiet;
+    }
+
+    private void deliver(Sequence s) {
+        int vocab = vocab();
+        var evaluation = s.evaluation;
+        if (evaluation != null) {
+            for (int r = 0; r < s.stepRows; r++) {
+                copy(s.stepLogits + r, vocab, evaluation.rows[r]);
+            }
+            evaluation.position = s.cached;
+            evaluation.ready = s.stepRows;
+        }
+        s.cached += s.stepRows;
+        if (s.stepSelected > 0 && s.cached == s.target) {
+            copy(s.stepLogits + s.stepSelected - 1, vocab, s.logits);
+            s.logitsAt = s.cached;
+        }
+    }
+
+    private void copy(int row, int vocab, float[] to) {
+        MemorySegment.copy(executor.logits(), ValueLayout.JAVA_FLOAT, 4L * vocab * row, to, 0, vocab);
+    }
+
+    boolean stepInProgress() {
+        return !stepping.isEmpty();
+    }
+
+    /** Frees everything; no step is in progress. */
+    void free() {
+        executor.close();
+        arena.close();
+    }
+}

@@ -1,0 +1,455 @@
+package io.github.spike4j.runtime;
+
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.Statistics;
+import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.model.LlamaModel;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The engine room: one thread that forms batches from the sessions of all models and runs them on the team. Callers only write down what
+ * they want, under the lock, and wait; the computation itself holds no lock.
+ */
+public final class Scheduler implements AutoCloseable {
+    /** Receives the logits of a position on the caller's thread. */
+    public interface Logits {
+        /** See {@link io.github.spike4j.LogitsConsumer}. */
+        void accept(int position, float[] logits);
+    }
+
+    private final Kernels kernels;
+    private final int threads;
+    private final int piece;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition work = lock.newCondition();
+    private final Condition changed = lock.newCondition();
+    private final List<Lane> lanes = new ArrayList<>();
+    private final Thread thread;
+    private Team team;
+    private int turn;
+    private boolean closing;
+
+    /**
+     * @param threads compute threads, the scheduler's own included
+     * @param piece   most tokens of one prompt in a step
+     */
+    public Scheduler(Kernels kernels, int threads, int piece) {
+        this.kernels = kernels;
+        this.threads = threads;
+        this.piece = piece;
+        team = new Team(threads);
+        thread = Thread.ofPlatform().daemon().name("spike4j-0").start(this::loop);
+    }
+
+    /** The kernels of this engine. */
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    /** Compute threads. */
+    public int threads() {
+        return threads;
+    }
+
+    private void loop() {
+        lock.lock();
+        try {
+            while (!closing) {
+                var lane = next();
+                if (lane == null) {
+                    work.awaitUninterruptibly();
+                    continue;
+                }
+                RuntimeException thrown = null;
+                lock.unlock();
+                try {
+                    lane.step();
+                } catch (RuntimeException e) {
+                    thrown = e;
+                } catch (Throwable e) { // out of memory, say: the sessions of the batch fail, the engine goes on
+                    thrown = new IllegalStateException("a step failed: " + e, e);
+                } finally {
+                    lock.lock();
+                }
+                lane.deliver(thrown);
+                changed.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Lane next() {
+        for (int i = 0; i < lanes.size(); i++) {
+            var lane = lanes.get((turn + i) % lanes.size());
+            try {
+                if (!lane.closed && lane.collect()) {
+                    turn = (turn + i + 1) % lanes.size();
+                    return lane;
+                }
+            } catch (OutOfMemoryError e) {
+                lane.deliver(new IllegalStateException("no memory for the KV cache: " + e.getMessage(), e));
+            }
+            // Generations may have ended without a step.
+            changed.signalAll();
+        }
+        return null;
+    }
+
+    /** Adds a model; {@code eos} ends generations. */
+    public Model open(LlamaModel model, int... eos) {
+        lock.lock();
+        try {
+            if (closing) {
+                throw new SpikeException.Closed("engine");
+            }
+            var lane = new Lane(model, kernels, team, piece, eos);
+            lanes.add(lane);
+            return new Model(lane);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Closes all models, then ends the threads. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            for (var lane : List.copyOf(lanes)) {
+                close(lane);
+            }
+            closing = true;
+            work.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        synchronized (this) {
+            if (team != null) {
+                team.close();
+                team = null;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void close(Lane lane) {
+        if (!lane.closed) {
+            lane.closed = true;
+            for (var s : List.copyOf(lane.sequences)) {
+                close(s, "model");
+            }
+            while (lane.stepInProgress()) {
+                changed.awaitUninterruptibly();
+            }
+            lanes.remove(lane);
+            lane.free();
+        }
+    }
+
+    private void close(Sequence s, String what) {
+        if (s.closed) {
+            return;
+        }
+        s.closed = true;
+        if (s.task != null) {
+            s.end(Task.End.CANCELLED);
+        }
+        changed.signalAll();
+        while (s.inStep) {
+            changed.awaitUninterruptibly();
+        }
+        if (s.failure == null) {
+            s.failure = new SpikeException.Closed(what);
+        }
+        s.releaseBlocks();
+        s.lane.sequences.remove(s);
+    }
+
+    /** A model that sessions run on. */
+    public final class Model implements AutoCloseable {
+        private final Lane lane;
+
+        private Model(Lane lane) {
+            this.lane = lane;
+        }
+
+        /** A new session of at most {@code maxContext} tokens. */
+        public Session session(int maxContext) {
+            lock.lock();
+            try {
+                if (lane.closed) {
+                    throw new SpikeException.Closed("model");
+                }
+                return new Session(lane.open(maxContext));
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Counts of all sessions. */
+        public Statistics statistics() {
+            lock.lock();
+            try {
+                return new Statistics(lane.tokens, lane.steps, lane.codes, lane.silentCodes);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** KV blocks in use. */
+        public int usedBlocks() {
+            lock.lock();
+            try {
+                return lane.pool.used();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Closes all sessions, waits for the step, frees the memory. */
+        @Override
+        public void close() {
+            lock.lock();
+            try {
+                Scheduler.this.close(lane);
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    /** A caller's handle on a sequence. */
+    public final class Session implements AutoCloseable {
+        private final Sequence s;
+
+        private Session(Sequence s) {
+            this.s = s;
+        }
+
+        /** Appends tokens; they are computed as soon as there is time. */
+        public void append(int[] ids) {
+            lock.lock();
+            try {
+                idle();
+                push(ids);
+                work.signal();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private void push(int[] ids) {
+            s.require(ids.length);
+            for (int id : ids) {
+                if (id < 0 || id >= s.lane.vocab()) {
+                    throw new IllegalArgumentException("token id " + id + ": expected 0.." + (s.lane.vocab() - 1));
+                }
+            }
+            for (int id : ids) {
+                s.push(id);
+            }
+            s.target = s.length;
+        }
+
+        /** Starts a generation. */
+        public void start(Task task) {
+            lock.lock();
+            try {
+                idle();
+                if (s.length == 0) {
+                    throw new IllegalStateException("nothing to continue: append a text or tokens before generating");
+                }
+                s.target = s.length;
+                s.task = task;
+                work.signal();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Wakes the scheduler, for a cancelled task. */
+        public void wake() {
+            lock.lock();
+            try {
+                work.signal();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** A copy of the logits after the last token; waits for them. */
+        public float[] logits() {
+            lock.lock();
+            try {
+                idle();
+                if (s.length == 0) {
+                    throw new IllegalStateException("no logits: append a text or tokens first");
+                }
+                s.target = s.length;
+                await();
+                return s.logits.clone();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Appends tokens and hands over the logits after each. */
+        public void evaluate(int[] ids, Logits consumer) {
+            var evaluation = new Sequence.Evaluation(Math.max(1, Math.min(ids.length, Lane.EVALUATION_ROWS)), s.lane.vocab());
+            lock.lock();
+            try {
+                idle();
+                s.target = s.length;
+                await(); // what was appended before is not evaluated
+                push(ids);
+                s.evaluation = evaluation;
+            } finally {
+                lock.unlock();
+            }
+            try {
+                for (int done = 0; done < ids.length;) {
+                    int ready = ready(evaluation);
+                    for (int r = 0; r < ready; r++) {
+                        consumer.accept(evaluation.position + r, evaluation.rows[r]);
+                    }
+                    done += ready;
+                }
+            } finally {
+                lock.lock();
+                try {
+                    s.evaluation = null;
+                    work.signal();
+                } finally {
+                    lock.unlock();
+                }
+            }
+        }
+
+        private int ready(Sequence.Evaluation evaluation) {
+            lock.lock();
+            try {
+                evaluation.ready = 0;
+                work.signal();
+                while (evaluation.ready == 0) {
+                    check();
+                    changed.awaitUninterruptibly();
+                }
+                return evaluation.ready;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** A second session that goes on from here; the cache is shared until one of them writes. */
+        public Session fork() {
+            lock.lock();
+            try {
+                idle();
+                while (s.cached < s.target || s.inStep) {
+                    work.signal();
+                    changed.awaitUninterruptibly();
+                    idle();
+                }
+                var copy = s.lane.open(s.maxContext);
+                copy.ids = Arrays.copyOf(s.ids, s.ids.length);
+                copy.length = s.length;
+                copy.cached = s.cached;
+                copy.target = s.target;
+                copy.logitsAt = s.logitsAt;
+                System.arraycopy(s.logits, 0, copy.logits, 0, s.logits.length);
+                for (int b = 0; b < s.blocks.length && s.blocks[b] != null; b++) {
+                    copy.blocks[b] = s.lane.pool.share(s.blocks[b]);
+                    copy.table.set(b, s.blocks[b].memory);
+                }
+                return new Session(copy);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Tokens, those included that wait to be computed. */
+        public int[] ids() {
+            lock.lock();
+            try {
+                return Arrays.copyOf(s.ids, s.length);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Number of tokens. */
+        public int length() {
+            lock.lock();
+            try {
+                return s.length;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Most tokens. */
+        public int maxContext() {
+            return s.maxContext;
+        }
+
+        /** Counts of this session. */
+        public Statistics statistics() {
+            lock.lock();
+            try {
+                return new Statistics(s.tokens, s.steps, s.codes, s.silentCodes);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Cancels, waits for the step, frees the cache. */
+        @Override
+        public void close() {
+            lock.lock();
+            try {
+                Scheduler.this.close(s, "session");
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private void check() {
+            if (s.failure != null) {
+                throw s.failure;
+            }
+            if (s.closed) {
+                throw new SpikeException.Closed("session");
+            }
+        }
+
+        private void idle() {
+            check();
+            if (s.task != null || s.evaluation != null) {
+                throw new IllegalStateException("the session is busy with a generation or an evaluation; wait for its end or cancel it");
+            }
+        }
+
+        private void await() {
+            while (s.length > 0 && !s.hasLogits()) {
+                work.signal();
+                changed.awaitUninterruptibly();
+                idle();
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+package io.github.spike4j.runtime;
+
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.kernels.AttentionSpec;
+import io.github.spike4j.kernels.Sequences.BlockTable;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+
+/**
+ * A session's tokens, cache and wishes. All fields are guarded by the scheduler's lock, except what a step in progress reads.
+ * Tokens [0, cached) are in the cache, those up to {@link #target} are to be computed.
+ */
+public final class Sequence {
+    final Lane lane;
+    final int maxContext;
+    final BlockTable table;
+    final KvPool.Block[] blocks;
+    int[] ids = new int[64];
+    int length;
+    int cached;
+    int target;
+    /** The logits after token {@code logitsAt - 1}; valid if that is {@code length - 1}. */
+    final float[] logits;
+    int logitsAt;
+    Task task;
+    Evaluation evaluation;
+    RuntimeException failure;
+    boolean closed;
+    /** Part of the step in progress: its rows there, its first row, its rows of logits, and the first of them. */
+    boolean inStep;
+    int stepRows;
+    int stepRow;
+    int stepSelected;
+    int stepLogits;
+    long codes;
+    long silentCodes;
+    long steps;
+    long tokens;
+
+    /** Logits of many positions on their way to the caller. */
+    static final class Evaluation {
+        final float[][] rows;
+        /** Rows that wait for the caller, and the position of the first. */
+        int ready;
+        int position;
+
+        Evaluation(int rows, int vocab) {
+            this.rows = new float[rows][vocab];
+        }
+    }
+
+    Sequence(Lane lane, int maxContext) {
+        this.lane = lane;
+        this.maxContext = maxContext;
+        int count = (maxContext + AttentionSpec.PAGE - 1) / AttentionSpec.PAGE;
+        table = new BlockTable(Arena.ofAuto(), count);
+        blocks = new KvPool.Block[count];
+        logits = new float[lane.vocab()];
+    }
+
+    void require(int more) {
+        if (length + (long) more > maxContext) {
+            throw new SpikeException.ContextFull((int) Math.min(Integer.MAX_VALUE, length + (long) more), maxContext);
+        }
+    }
+
+    void push(int id) {
+        if (length == ids.length) {
+            ids = Arrays.copyOf(ids, Math.min(maxContext, 2 * ids.length));
+        }
+        ids[length++] = id;
+    }
+
+    boolean hasLogits() {
+        return length > 0 && logitsAt == length;
+    }
+
+    /** Makes the blocks of positions [cached, cached + count) its own. */
+    void prepareBlocks(int count) {
+        for (int b = cached / AttentionSpec.PAGE; b <= (cached + count - 1) / AttentionSpec.PAGE; b++) {
+            blocks[b] = blocks[b] == null ? lane.pool.take() : lane.pool.writable(blocks[b]);
+            table.set(b, blocks[b].memory);
+        }
+    }
+
+    void releaseBlocks() {
+        for (int b = 0; b < blocks.length && blocks[b] != null; b++) {
+            lane.pool.release(blocks[b]);
+            blocks[b] = null;
+            table.set(b, null);
+        }
+    }
+
+    void fail(RuntimeException e) {
+        failure = e;
+        if (task != null) {
+            task.fail(e);
+            task = null;
+        }
+    }
+
+    void end(Task.End reason) {
+        task.end(reason);
+        task = null;
+    }
+}

@@ -1,0 +1,33 @@
+package io.github.spike4j.runtime;
+
+/** A generation as the scheduler sees it. Called on the scheduler's thread, under its lock: must be quick and must not call back. */
+public interface Task {
+    /** Why a generation ended. */
+    enum End {
+        /** The model ended it. */
+        EOS,
+        /** As many tokens as asked for. */
+        MAX_TOKENS,
+        /** A stop text. */
+        STOP,
+        /** It was cancelled, or its session closed. */
+        CANCELLED,
+        /** No room for another token. */
+        CONTEXT_FULL
+    }
+
+    /** Whether somebody wants it to end. */
+    boolean cancelled();
+
+    /** Chooses the next token; ArithmeticException if the logits are damaged. */
+    int choose(float[] logits);
+
+    /** Takes the token; the reason if the generation ends with it, else null. */
+    End accept(int id);
+
+    /** The generation ended. */
+    void end(End reason);
+
+    /** The generation failed. */
+    void fail(RuntimeException e);
+}

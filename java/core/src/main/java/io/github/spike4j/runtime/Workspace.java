@@ -1,0 +1,131 @@
+package io.github.spike4j.runtime;
+
+import io.github.spike4j.kernels.GifSpec;
+import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.kernels.Queries;
+import io.github.spike4j.kernels.Spikes;
+import io.github.spike4j.model.Buffer;
+import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.model.Phase;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** All memory of a step, for batches up to a size. */
+final class Workspace implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+    private final int rows;
+    private final int selected;
+    private final int context;
+    private final MemorySegment[] shared = new MemorySegment[Buffer.values().length];
+    private final Spikes[] spikes;
+    /** Per thread, for steps of one row: each thread prepares its own copy, which saves a barrier. */
+    private final MemorySegment[][] own;
+    private final Spikes[][] ownSpikes;
+    private final MemorySegment[] scratch;
+    private final MemorySegment[][] outputs;
+    private final Queries queries;
+    private final MemorySegment rope;
+
+    Workspace(LlamaModel model, Kernels kernels, int threads, int rows, int selected, int context) {
+        this.rows = rows;
+        this.selected = selected;
+        this.context = context;
+        for (var buffer : Buffer.values()) {
+            boolean head = buffer == Buffer.HEAD || buffer == Buffer.LOGITS;
+            int count = head ? selected : buffer == Buffer.NORMED ? Math.max(rows, selected) : rows;
+            shared[buffer.ordinal()] = floats((long) count * model.width(buffer));
+        }
+        int padded = model.specs().flatMap(List::stream).mapToInt(GifSpec::padded).max().orElse(0);
+        int groups = model.specs().flatMap(List::stream).mapToInt(GifSpec::groups).max().orElse(0);
+        spikes = spikes(model.slots(), Math.max(rows, selected), padded, groups);
+        own = new MemorySegment[threads][Buffer.values().length];
+        ownSpikes = new Spikes[threads][];
+        scratch = new MemorySegment[threads];
+        long scratchBytes = model.attention().stream().mapToLong(a -> kernels.attendScratch(a, context)).max().orElse(0);
+        for (int t = 0; t < threads; t++) {
+            for (var buffer : List.of(Buffer.NORMED, Buffer.HIDDEN)) {
+                own[t][buffer.ordinal()] = floats(model.width(buffer));
+            }
+            ownSpikes[t] = spikes(model.slots(), 1, padded, groups);
+            scratch[t] = arena.allocate(scratchBytes + 64, 64);
+        }
+        int qPadded = model.attention().stream().mapToInt(a -> a.dense() ? 0 : a.qPadded()).max().orElse(0);
+        queries = model.dense() ? null : new Queries(arena, rows, model.architecture().heads(), qPadded);
+        rope = model.ropeTable(arena, context);
+        outputs = new MemorySegment[model.phases().size()][];
+        for (int p = 0; p < outputs.length; p++) {
+            if (model.phases().get(p) instanceof Phase.Linear linear) {
+                var to = shared[linear.to().ordinal()];
+                outputs[p] = linear.parts().stream().map(part -> to.asSlice(4L * part.offset())).toArray(MemorySegment[]::new);
+            }
+        }
+    }
+
+    private Spikes[] spikes(int slots, int count, int padded, int groups) {
+        var made = new Spikes[slots];
+        for (int s = 0; s < slots; s++) {
+            made[s] = new Spikes(arena, count, padded, groups);
+        }
+        return made;
+    }
+
+    private MemorySegment floats(long count) {
+        return arena.allocate(4 * count, 64);
+    }
+
+    /** Whether a batch fits. */
+    boolean holds(int rows, int selected, int context) {
+        return rows <= this.rows && selected <= this.selected && context <= this.context;
+    }
+
+    int rows() {
+        return rows;
+    }
+
+    int selected() {
+        return selected;
+    }
+
+    int context() {
+        return context;
+    }
+
+    /** A buffer that all threads share. */
+    MemorySegment floats(Buffer buffer) {
+        return shared[buffer.ordinal()];
+    }
+
+    /** The buffer as a phase of {@code rows} rows sees it on a thread. */
+    MemorySegment floats(Buffer buffer, int rows, int thread) {
+        var mine = rows == 1 ? own[thread][buffer.ordinal()] : null;
+        return mine != null ? mine : shared[buffer.ordinal()];
+    }
+
+    /** The encoded input of a slot as a phase of {@code rows} rows sees it on a thread. */
+    Spikes spikes(int slot, int rows, int thread) {
+        return rows == 1 ? ownSpikes[thread][slot] : spikes[slot];
+    }
+
+    /** Where part {@code part} of the linear phase {@code phase} writes. */
+    MemorySegment output(int phase, int part) {
+        return outputs[phase][part];
+    }
+
+    MemorySegment scratch(int thread) {
+        return scratch[thread];
+    }
+
+    Queries queries() {
+        return queries;
+    }
+
+    MemorySegment rope() {
+        return rope;
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

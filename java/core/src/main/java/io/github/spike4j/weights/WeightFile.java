@@ -1,0 +1,173 @@
+package io.github.spike4j.weights;
+
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.format.Encoding;
+import io.github.spike4j.format.InputGroup;
+import io.github.spike4j.format.Manifest;
+import io.github.spike4j.format.S4jFile;
+import io.github.spike4j.format.S4jFormatException;
+import io.github.spike4j.kernels.DenseWeights;
+import io.github.spike4j.kernels.GifSpec;
+import io.github.spike4j.kernels.SpikeWeights;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** An open {@code .s4j} file as kernel descriptors; their memory is the mapping itself. */
+public final class WeightFile implements AutoCloseable {
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final Path path;
+    private final S4jFile file;
+    private final Map<String, GifSpec> specs = new HashMap<>();
+
+    private WeightFile(Path path, S4jFile file) {
+        this.path = path;
+        this.file = file;
+    }
+
+    /**
+     * Maps a file; structure and manifest are checked, hashes are not.
+     *
+     * @throws SpikeException.Format naming file, entry and reason
+     */
+    public static WeightFile open(Path path) {
+        try {
+            return new WeightFile(path, S4jFile.open(path));
+        } catch (S4jFormatException e) {
+            throw new SpikeException.Format(e.getMessage(), e);
+        }
+    }
+
+    /** The manifest. */
+    public Manifest manifest() {
+        return file.manifest();
+    }
+
+    /** Bytes of all tensors. */
+    public long tensorBytes() {
+        return manifest().tensors().stream().mapToLong(t -> t.bytes()).sum();
+    }
+
+    /** A small entry such as {@code tokenizer.json}, or null if there is none. */
+    public byte[] entry(String name) {
+        try {
+            return file.entries().contains(name) ? file.entry(name) : null;
+        } catch (S4jFormatException e) {
+            throw new SpikeException.Format(e.getMessage(), e);
+        }
+    }
+
+    /** The memory of a tensor, whose shape the format checked. */
+    public MemorySegment tensor(String name) {
+        return file.tensor(name);
+    }
+
+    /** Whether a float tensor is bf16 rather than f32. */
+    public boolean isBf16(String name) {
+        return file.info(name).encoding() == Encoding.BF16;
+    }
+
+    /** An i32 tensor as an array. */
+    public int[] ints(String name, int count) {
+        var data = tensor(name);
+        var values = new int[count];
+        MemorySegment.copy(data, INT, 0, values, 0, count);
+        return values;
+    }
+
+    /** An f32 tensor as an array. */
+    public float[] floatArray(String name, int count) {
+        var values = new float[count];
+        MemorySegment.copy(tensor(name), FLOAT, 0, values, 0, count);
+        return values;
+    }
+
+    /** A u8 tensor as an array of 0..255. */
+    public int[] bytes(String name, int count) {
+        var data = tensor(name);
+        var values = new int[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = Byte.toUnsignedInt(data.get(ValueLayout.JAVA_BYTE, i));
+        }
+        return values;
+    }
+
+    /** Whether there is a linear of that name. */
+    public boolean hasLinear(String name) {
+        return manifest().linears().containsKey(name);
+    }
+
+    /**
+     * A linear.
+     *
+     * @throws SpikeException.Format if its parts do not fit each other
+     */
+    public LinearWeights linear(String name) {
+        var linear = manifest().linears().get(name);
+        var encoding = file.info(linear.weight()).encoding();
+        try {
+            var bias = optional(linear.bias());
+            if (linear.input() == null) {
+                return new LinearWeights.Dense(
+                        new DenseWeights(linear.rows(), linear.channels(), encoding == Encoding.BF16, tensor(linear.weight()), bias));
+            }
+            return new LinearWeights.Spiking(new SpikeWeights(spec(linear.input()), linear.rows(), encoding.bits(), layout(linear.weight()),
+                    linear.weightGroups(), tensor(linear.weight()), tensor(linear.scale()), tensor(linear.zero()),
+                    optional(linear.mult()), optional(linear.sum()), bias));
+        } catch (IllegalArgumentException e) {
+            throw new SpikeException.Format(path + ": linear " + name + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** The encoding of an input group; the same object for the same name. */
+    public GifSpec spec(String name) {
+        var known = specs.get(name);
+        if (known != null) {
+            return known;
+        }
+        InputGroup group = manifest().inputGroups().get(name);
+        var clip = new float[group.clip().size()];
+        for (int i = 0; i < clip.length; i++) {
+            clip[i] = group.clip().get(i);
+        }
+        try {
+            List<GifSpec.Segment> segments = group.segments().stream().map(s -> new GifSpec.Segment(s.channels(), s.bits(), s.rangeSet(),
+                    s.actGroup(), s.maxMultiplier(), s.group())).toList();
+            var spec = new GifSpec(group.permutation() == null ? null : ints(group.permutation(), group.channels()), segments, clip);
+            specs.put(name, spec);
+            return spec;
+        } catch (IllegalArgumentException e) {
+            throw new SpikeException.Format(path + ": input group " + name + ": " + e.getMessage(), e);
+        }
+    }
+
+    private MemorySegment optional(String name) {
+        return name == null ? null : tensor(name);
+    }
+
+    private SpikeWeights.Layout layout(String name) {
+        return switch (file.info(name).layout()) {
+            case R16 -> SpikeWeights.Layout.R16;
+            case C1 -> SpikeWeights.Layout.C1;
+            case P64 -> SpikeWeights.Layout.P64;
+            case ROW -> throw new SpikeException.UnsupportedModel(path + ": weight " + name + " lies in layout ROW, expected R16, C1 or P64");
+        };
+    }
+
+    /** The file. */
+    public Path path() {
+        return path;
+    }
+
+    /** Unmaps. The descriptors must not be used any more. */
+    @Override
+    public void close() {
+        file.close();
+    }
+}
