@@ -88,17 +88,14 @@ public final class Converter {
         var tokenizer = source.tokenizer();
         var provenance = new TreeMap<>(source.provenance());
         boolean spiking = recipe.compute() == Compute.SPIKING;
-        Calibration calibration = null;
-        if (spiking && recipe.usesCalibration()) {
-            if (request.calibration() == null) {
-                warn("no --calibration text: the clipping of weights is searched as if all channels mattered alike");
-            } else {
-                calibration = calibrate(tokenizer.addBos() ? tokenizer.bos() : -1, provenance);
-            }
+        boolean calibrated = recipe.usesCalibration() && request.calibration() != null;
+        if (recipe.usesCalibration() && !calibrated) {
+            warn("no --calibration text: the clipping of weights is searched as if all channels mattered alike");
         }
         Path work = null;
         boolean complete = false;
-        try (calibration; var writer = S4jWriter.create(request.out())) {
+        try (var calibration = calibrated ? calibrate(tokenizer.addBos() ? tokenizer.bos() : -1, provenance) : null;
+                var writer = S4jWriter.create(request.out())) {
             work = writer.workDirectory();
             var file = new ModelFile(writer, a, recipe);
             file.entry("tokenizer.json", source.tokenizerJson());
