@@ -42,6 +42,7 @@ public final class Generation implements Iterable<Token> {
 
     private final Scheduler.Session sequence;
     private final Sampling sampling;
+    private final LogitsConsumer observer;
     private final Sampler sampler;
     private final StreamDecoder decoder;
     private final StopMatcher stops;
@@ -54,10 +55,12 @@ public final class Generation implements Iterable<Token> {
     private Reason reason;
     private RuntimeException failure;
     private int generated;
+    private int promptLength;
 
-    Generation(SpikeModel model, Scheduler.Session sequence, Sampling sampling) {
+    Generation(SpikeModel model, Scheduler.Session sequence, Sampling sampling, LogitsConsumer observer) {
         this.sequence = sequence;
         this.sampling = sampling;
+        this.observer = observer;
         sampler = new Sampler(sampling, model.vocab());
         decoder = model.hasTokenizer() ? model.tokenizer().streamDecoder(true) : null;
         stops = sampling.stop().isEmpty() ? null : new StopMatcher(sampling.stop());
@@ -67,7 +70,9 @@ public final class Generation implements Iterable<Token> {
     }
 
     void start() {
-        for (int id : sequence.ids()) {
+        var prompt = sequence.ids();
+        promptLength = prompt.length;
+        for (int id : prompt) {
             sampler.accept(id);
             if (decoder != null) {
                 decoder.skip(id);
@@ -85,6 +90,9 @@ public final class Generation implements Iterable<Token> {
 
         @Override
         public int choose(float[] logits) {
+            if (observer != null) {
+                observer.accept(promptLength + generated - 1, logits);
+            }
             return sampler.sample(logits);
         }
 

@@ -31,7 +31,15 @@ public final class Session implements AutoCloseable {
 
     /** Starts to generate; what it generates becomes part of the session. */
     public Generation generate(Sampling sampling) {
-        var generation = new Generation(model, sequence, sampling);
+        return generate(sampling, null);
+    }
+
+    /**
+     * Starts to generate, and hands over the logits that each token is chosen from, on the thread that computes: {@code logits} must be
+     * quick, and must not call the session. Null for none.
+     */
+    public Generation generate(Sampling sampling, LogitsConsumer logits) {
+        var generation = new Generation(model, sequence, sampling, logits);
         generation.start();
         return generation;
     }

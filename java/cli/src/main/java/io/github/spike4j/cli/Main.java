@@ -19,7 +19,9 @@ import picocli.CommandLine.Spec;
         description = "Runs LLaMA-family language models as spiking LLMs.",
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
-        subcommands = {InspectCommand.class, VerifyCommand.class},
+        subcommands = {
+            RunCommand.class, PerplexityCommand.class, InspectCommand.class, VerifyCommand.class, InfoCommand.class
+        },
         sortOptions = false)
 public final class Main implements Runnable {
 
@@ -68,8 +70,12 @@ public final class Main implements Runnable {
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
+            return new String[] {"spike4j " + text()};
+        }
+
+        static String text() {
             var version = Main.class.getPackage().getImplementationVersion();
-            return new String[] {"spike4j " + (version == null ? "(unpackaged)" : version)};
+            return version == null ? "(unpackaged)" : version;
         }
     }
 }
