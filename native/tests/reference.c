@@ -446,7 +446,7 @@ static int32_t k_cell(const s4j_attention *a, const s4j_kv_head *h, uint8_t *blo
     uint8_t *b = panels + t / 16 * pad * 8 + c / 8 * 64 + t % 16 * 4 + c % 4;
     int high = c % 8 >= 4;
     if (value >= 0) {
-        *b = high ? (uint8_t)((*b & 15) | value << 4) : (uint8_t)((*b & 240) | value);
+        *b = (uint8_t)(high ? (*b & 15) | value << 4 : (*b & 240) | value);
     }
     return high ? *b >> 4 : *b & 15;
 }
@@ -465,7 +465,7 @@ static int32_t v_cell(const s4j_attention *a, const s4j_kv_head *h, uint8_t *blo
     uint8_t *b = rows + t * pad / 2 + c / 32 * 16 + c % 32 % 16;
     int high = c % 32 >= 16;
     if (value >= 0) {
-        *b = high ? (uint8_t)((*b & 15) | value << 4) : (uint8_t)((*b & 240) | value);
+        *b = (uint8_t)(high ? (*b & 15) | value << 4 : (*b & 240) | value);
     }
     return high ? *b >> 4 : *b & 15;
 }

@@ -29,7 +29,7 @@ int32_t s4j_argmax_avx2(const float *x, int64_t n, int64_t *index)
         __m256 hit = _mm256_cmp_ps(_mm256_maskload_ps(x + i, live), top, _CMP_EQ_OQ);
         int mask = _mm256_movemask_ps(_mm256_and_ps(hit, _mm256_castsi256_ps(live)));
         if (mask != 0) {
-            *index = i + __builtin_ctz((unsigned)mask);
+            *index = i + S4J_MUT(44, 31 - __builtin_clz((unsigned)mask), __builtin_ctz((unsigned)mask));
             break;
         }
     }

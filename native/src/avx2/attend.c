@@ -107,7 +107,7 @@ static void weigh(tile_t *t, int64_t q)
         top8 = _mm256_max_ps(top8, _mm256_loadu_ps(e + i));
     }
     if (i < n) {
-        top8 = _mm256_max_ps(top8, _mm256_blendv_ps(lowest, _mm256_loadu_ps(e + i), _mm256_castsi256_ps(lanes(n - i))));
+        top8 = _mm256_max_ps(top8, _mm256_blendv_ps(lowest, _mm256_loadu_ps(e + i), _mm256_castsi256_ps(lanes(S4J_MUT(42, 8, n - i)))));
     }
     const __m256 top = _mm256_set1_ps(max_ps(top8));
     __m256 R8 = _mm256_setzero_ps();
@@ -176,7 +176,7 @@ S4J_INLINE void v_tile(const int T, const int16_t *v, const int32_t *e, int64_t 
                 const __m256i h = acc[q][0][c], l = acc[q][1][c];
                 const __m256i h4 = _mm256_cvtepi32_epi64(w ? _mm256_extracti128_si256(h, 1) : _mm256_castsi256_si128(h));
                 const __m256i l4 = _mm256_cvtepi32_epi64(w ? _mm256_extracti128_si256(l, 1) : _mm256_castsi256_si128(l));
-                store(n, _mm256_add_epi64(_mm256_add_epi64(load(n), l4), _mm256_slli_epi64(h4, 12)));
+                store(n, _mm256_add_epi64(_mm256_add_epi64(load(n), S4J_MUT(41, _mm256_setzero_si256(), l4)), _mm256_slli_epi64(h4, 12)));
             }
         }
     }

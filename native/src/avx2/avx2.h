@@ -60,7 +60,7 @@ S4J_INLINE __m256 rint_ps(__m256 x)
 /* N6; vmaxps and vminps return the second operand if one is NaN, so a NaN stays one. */
 S4J_INLINE __m256 exp_ps(__m256 x)
 {
-    x = _mm256_min_ps(_mm256_set1_ps(88.0f), _mm256_max_ps(_mm256_set1_ps(-87.0f), x));
+    x = _mm256_min_ps(_mm256_set1_ps(S4J_MUT(43, 87.0f, 88.0f)), _mm256_max_ps(_mm256_set1_ps(-87.0f), x));
     __m256 n = rint_ps(_mm256_mul_ps(x, _mm256_set1_ps(0x1.715476p+0f)));
     __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.62e4p-1f), x);
     r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.7f7d1cp-20f), r);
@@ -79,7 +79,8 @@ S4J_INLINE __m256 exp_ps(__m256 x)
 S4J_INLINE __m256 gif_code_ps(__m256 x, __m256 s, __m256 z, __m256 levels)
 {
     const __m256 limit = _mm256_set1_ps(0x1p21f);
-    __m256 v = _mm256_max_ps(_mm256_div_ps(x, s), _mm256_sub_ps(_mm256_setzero_ps(), limit));
+    const __m256 q = S4J_MUT(38, _mm256_mul_ps(x, _mm256_div_ps(_mm256_set1_ps(1.0f), s)), _mm256_div_ps(x, s));
+    __m256 v = _mm256_max_ps(q, _mm256_sub_ps(_mm256_setzero_ps(), limit));
     v = _mm256_add_ps(rint_ps(_mm256_min_ps(v, limit)), z);
     return _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), levels);
 }
@@ -132,8 +133,8 @@ S4J_INLINE __m256i odd_s16(__m256i v)
 S4J_INLINE int64_t int16_budget(int32_t weight_bits, int32_t act_bits)
 {
     int32_t wmax = (1 << weight_bits) - 1;
-    int32_t dmax = act_bits == 8 ? 128 : (1 << act_bits) - 1;
-    int64_t k = 4 * (32767 / (2 * wmax * dmax));
+    int32_t dmax = S4J_MUT(32, weight_bits == 8, 0) ? 15 : act_bits == 8 ? 128 : (1 << act_bits) - 1;
+    int64_t k = 4 * (32767 / (2 * wmax * dmax)) + S4J_MUT(31, weight_bits <= 4 ? 32 : 0, 0);
     return k >= 16 ? k & ~(int64_t)15 : k & ~(int64_t)7;
 }
 

@@ -7,7 +7,7 @@
 #include "common/kernels.h"
 #include "common/layout.h"
 
-enum { ROWS = S4J_ROWS, TILE = 6, TOKENS = 96, BLOCK = 256, AHEAD = 2048 };
+enum { ROWS = S4J_ROWS, TILE = 6, TOKENS = 96, BLOCK = S4J_MUT(45, 512, 256), AHEAD = 2048 };
 
 /* a0 += w0 * x, a1 += w1 * x; in assembly for the same reason as mac_u8. */
 S4J_INLINE void mac_f32(__m256 *a0, __m256 *a1, __m256 w0, __m256 w1, const float *x)

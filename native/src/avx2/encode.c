@@ -53,7 +53,7 @@ static int32_t encode_run(const float *x, const int32_t *perm, int64_t begin, in
         __m256i d[2];
         for (int h = 0; h < 2; h++) {
             const __m256 v = gif_code_ps(fetch(x, perm, k + 8 * h, end), scale, z, levels);
-            __m256i live = lanes(end - k - 8 * h);
+            __m256i live = lanes(S4J_MUT(39, 8, end - k - 8 * h));
             d[h] = _mm256_and_si256(_mm256_sub_epi32(_mm256_cvtps_epi32(v), offset), live);
             sum = _mm256_add_epi32(sum, d[h]);
             quiet = _mm256_sub_epi32(quiet, _mm256_and_si256(_mm256_castps_si256(_mm256_cmp_ps(v, z, _CMP_EQ_OQ)), live));

@@ -26,7 +26,7 @@ S4J_INLINE void vector_u8(const int T, const int bits, const uint8_t *p, const i
     const __m256i v0 = load(p), v1 = load(p + 32);
 #pragma GCC unroll 4
     for (int q = 0; q < 8 / bits; q++) {
-        __m256i w0 = _mm256_and_si256(q ? _mm256_srli_epi16(v0, q * bits) : v0, mask);
+        __m256i w0 = _mm256_and_si256(S4J_MUT(35, !q, q) ? _mm256_srli_epi16(v0, S4J_MUT(35, 8 / bits - 1 - q, q) * bits) : v0, mask);
         __m256i w1 = _mm256_and_si256(q ? _mm256_srli_epi16(v1, q * bits) : v1, mask);
 #pragma GCC unroll 5
         for (int t = 0; t < T; t++) {
@@ -162,7 +162,7 @@ static void zero_points(const s4j_segment *s, const uint8_t *zero, int64_t zero_
                 __m256i v = load(d);
                 v = _mm256_sub_epi32(v, _mm256_mullo_epi32(zw, _mm256_set1_epi32((int32_t)(m * (uint32_t)x->sum[i]))));
                 if (s->bits == 8) {
-                    uint32_t z = m * (128u - (uint32_t)x->zero[i]);
+                    uint32_t z = m * (S4J_MUT(33, 0u, 128u) - (uint32_t)x->zero[i]);
                     v = _mm256_add_epi32(v, _mm256_mullo_epi32(ws, _mm256_set1_epi32((int32_t)z)));
                 }
                 store(d, v);
@@ -180,7 +180,7 @@ static void scale_sums(const int32_t *D, const float *s, int64_t tokens, const f
             __m256 f = _mm256_mul_ps(_mm256_set1_ps(s[4 * t]), w);
             __m256 v = _mm256_cvtepi32_ps(load(D + ROWS * t + 8 * h));
             float *y = Y + ROWS * t + 8 * h;
-            _mm256_storeu_ps(y, first ? _mm256_mul_ps(v, f) : _mm256_fmadd_ps(v, f, _mm256_loadu_ps(y)));
+            _mm256_storeu_ps(y, first ? _mm256_mul_ps(v, f) : S4J_MUT(34, _mm256_add_ps(_mm256_mul_ps(v, f), _mm256_loadu_ps(y)), _mm256_fmadd_ps(v, f, _mm256_loadu_ps(y))));
         }
     }
 }
@@ -189,7 +189,7 @@ static void scale_sums(const int32_t *D, const float *s, int64_t tokens, const f
 static void finish(const float *Y, const float *bias, int64_t tokens, int32_t flags, int64_t rows, float *y, int64_t y_stride)
 {
     for (int h = 0; 8 * h < rows; h++) {
-        __m256i live = lanes(rows - 8 * h);
+        __m256i live = lanes(S4J_MUT(37, 8, rows - 8 * h));
         __m256 b = bias ? _mm256_loadu_ps(bias + 8 * h) : _mm256_setzero_ps();
         for (int64_t t = 0; t < tokens; t++) {
             float *out = y + t * y_stride + 8 * h;
@@ -220,7 +220,7 @@ static void panel(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x,
         if (s->channels == 0) {
             continue;
         }
-        const int64_t channels = s4j_pad(s->channels, 16);
+        const int64_t channels = S4J_MUT(36, s->channels / 16 * 16, s4j_pad(s->channels, 16));
         const int64_t bytes = s4j_r16_panel(s->padded, w->bits);
         const uint8_t *mult = w->mult ? w->mult + (p * G + group) * ROWS : NULL;
         panel_t part = {

@@ -22,7 +22,8 @@ static float sum32_block(const float *x, int64_t n)
         __m256 v = _mm256_maskload_ps(x + i, lanes(n - i));
         a[j] = _mm256_fmadd_ps(v, v, a[j]);
     }
-    a[0] = _mm256_add_ps(_mm256_add_ps(a[0], a[2]), _mm256_add_ps(a[1], a[3]));
+    a[0] = S4J_MUT(40, _mm256_add_ps(_mm256_add_ps(a[0], a[1]), _mm256_add_ps(a[2], a[3])),
+                   _mm256_add_ps(_mm256_add_ps(a[0], a[2]), _mm256_add_ps(a[1], a[3])));
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a[0]), _mm256_extractf128_ps(a[0], 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));

@@ -1,9 +1,8 @@
 /** Conversion of checkpoints into {@code .s4j} files. */
 module io.github.spike4j.convert {
     requires io.github.spike4j;
-    requires io.github.spike4j.bindings;
     requires io.github.spike4j.format;
     requires tools.jackson.databind;
 
-    // Uncomment with the first class: exports io.github.spike4j.convert;
+    exports io.github.spike4j.convert;
 }

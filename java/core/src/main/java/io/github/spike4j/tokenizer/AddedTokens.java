@@ -83,10 +83,8 @@ final class AddedTokens {
     }
 
     private static boolean isWord(int c) {
-        return Character.isLetterOrDigit(c) || c == '_' || Character.isAlphabetic(c) || switch (Character.getType(c)) {
-            case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.COMBINING_SPACING_MARK, Character.CONNECTOR_PUNCTUATION -> true;
-            default -> false;
-        };
+        return Character.isLetterOrDigit(c) || Character.isAlphabetic(c) || Normalizer.StripAccents.isMark(c)
+                || Character.getType(c) == Character.CONNECTOR_PUNCTUATION;
     }
 
     /** A trie over chars: the longest token at a place. */

@@ -75,8 +75,15 @@ sealed interface Normalizer {
         @Override
         public String apply(String text) {
             StringBuilder out = new StringBuilder(text.length());
-            text.codePoints().filter(c -> Character.getType(c) != Character.NON_SPACING_MARK).forEach(out::appendCodePoint);
+            text.codePoints().filter(c -> !isMark(c)).forEach(out::appendCodePoint);
             return out.toString();
+        }
+
+        static boolean isMark(int c) {
+            return switch (Character.getType(c)) {
+                case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.COMBINING_SPACING_MARK -> true;
+                default -> false;
+            };
         }
     }
 

@@ -54,7 +54,7 @@ final class TokenizerJson {
         List<PreTokenizer> steps = new ArrayList<>();
         if (preTokenizer != null) preTokenizer(Node.of(preTokenizer, "pre_tokenizer"), steps);
         Model bpe = bpe(steps);
-        AddedTokens tokens = new AddedTokens(addedTokens(), normalizer);
+        AddedTokens tokens = new AddedTokens(addedTokens(bpe.vocabulary()), normalizer);
         PostProcessor template = postProcessor == null ? PostProcessor.NONE : postProcessor(Node.of(postProcessor, "post_processor"));
         return new Tokenizer(tokens, normalizer, new PreTokenizer.Sequence(steps), bpe, template, decoder());
     }
@@ -150,7 +150,7 @@ final class TokenizerJson {
         return (int) id;
     }
 
-    private List<AddedTokens.AddedToken> addedTokens() {
+    private List<AddedTokens.AddedToken> addedTokens(Vocabulary vocabulary) {
         List<AddedTokens.AddedToken> tokens = new ArrayList<>();
         if (added == null) return tokens;
         for (Node t : Node.list(added, "added_tokens")) {
@@ -161,7 +161,8 @@ final class TokenizerJson {
             if (content.length() > MAX_ADDED_LENGTH) {
                 throw new TokenizerException("tokenizer.json: an added token of " + content.length() + " characters; the limit is " + MAX_ADDED_LENGTH);
             }
-            tokens.add(new AddedTokens.AddedToken(checkedId(id), content, t.flag("single_word", false), t.flag("lstrip", false), t.flag("rstrip", false),
+            int known = vocabulary.find(content); // the model's id counts
+            tokens.add(new AddedTokens.AddedToken(known >= 0 ? known : checkedId(id), content, t.flag("single_word", false), t.flag("lstrip", false), t.flag("rstrip", false),
                     t.flag("normalized", true), t.flag("special", false)));
         }
         return tokens;

@@ -1,0 +1,445 @@
+package io.github.spike4j.convert;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+import io.github.spike4j.convert.Checkpoint.Weight;
+import io.github.spike4j.convert.Recipe.Saliency;
+import io.github.spike4j.format.Architecture;
+import io.github.spike4j.format.Encoding;
+import io.github.spike4j.format.Layout;
+import io.github.spike4j.format.Layouts;
+import io.github.spike4j.kernels.DenseWeights;
+import io.github.spike4j.kernels.Kernels;
+
+/**
+ * Runs the unquantized checkpoint over segments of text, block by block, and collects statistics of what enters each linear. Segments
+ * start at the multiples of {@code (tokens - length) / (count - 1)} of the text, which is tokenized once, with BOS in front where the model
+ * has it; each is a context of its own.
+ *
+ * <p>The dense linears run on the fastest kernels here; all kernels give the same bits, and sums run over tokens in order, so the result
+ * depends neither on the machine nor on the threads. Unlike the official code, later blocks see the input of the unquantized model.
+ */
+final class Calibration implements AutoCloseable {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT;
+    private static final int ROWS = 64;
+    private static final int TOKENS = 128;
+
+    private final Checkpoint source;
+    private final Architecture a;
+    private final Recipe recipe;
+    private final Kernels kernels;
+    private final Workers workers;
+    private final Arena arena = Arena.ofShared();
+    private final int count;
+    private final int length;
+    /** Residual: f32 [count][length][hidden]. */
+    private final MemorySegment residual;
+    private final float[] cos;
+    private final float[] sin;
+
+    /** @param starts first token of each segment */
+    Calibration(Checkpoint source, Recipe recipe, int[] tokens, int[] starts, int length, Kernels kernels, Workers workers) {
+        this.source = source;
+        this.recipe = recipe;
+        this.kernels = kernels;
+        this.workers = workers;
+        this.length = length;
+        a = source.architecture();
+        count = starts.length;
+        residual = floats((long) count * length * a.hidden());
+        var table = source.weight(Weight.EMBEDDING, 0);
+        var row = new float[a.hidden()];
+        for (int s = 0; s < count; s++) {
+            for (int t = 0; t < length; t++) {
+                table.read(tokens[starts[s] + t], row, 0);
+                put(row, residual, ((long) s * length + t) * a.hidden());
+            }
+        }
+        int half = a.headDim() / 2;
+        cos = new float[length * half];
+        sin = new float[length * half];
+        for (int i = 0; i < half; i++) {
+            double frequency = StrictMath.pow(a.ropeTheta(), -2.0 * i / a.headDim());
+            for (int t = 0; t < length; t++) {
+                cos[t * half + i] = (float) StrictMath.cos(t * frequency);
+                sin[t * half + i] = (float) StrictMath.sin(t * frequency);
+            }
+        }
+    }
+
+    /** First tokens of up to {@code count} segments, spread evenly; fewer where they would overlap. */
+    static int[] starts(int tokens, int count, int length) {
+        int n = Math.max(1, Math.min(count, tokens / length));
+        return IntStream.range(0, n).map(i -> n == 1 ? 0 : (int) ((long) i * (tokens - length) / (n - 1))).toArray();
+    }
+
+    private MemorySegment floats(long n) {
+        return arena.allocate(4 * n, 64);
+    }
+
+    private static void put(float[] from, MemorySegment to, long at) {
+        MemorySegment.copy(from, 0, to, F32, 4 * at, from.length);
+    }
+
+    private static void get(MemorySegment from, long at, float[] to) {
+        MemorySegment.copy(from, F32, 4 * at, to, 0, to.length);
+    }
+
+    /** The statistics of block {@code layer}; blocks are asked for in order. */
+    LayerStats layer(int layer) {
+        try (var scope = Arena.ofShared()) {
+            return new Block(layer, scope).run();
+        }
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+
+    /** One block over all segments. */
+    private final class Block {
+        private final Arena scope;
+        private final int layer;
+        private final int q = a.heads() * a.headDim();
+        private final int kv = a.kvHeads() * a.headDim();
+        private final Map<Site, SiteStats> sites = new EnumMap<>(Site.class);
+        private final Map<Site, DenseWeights> weights = new EnumMap<>(Site.class);
+        private final Map<Site, DenseWeights[]> back = new EnumMap<>(Site.class);
+        private final KvStats kvStats = new KvStats(kv);
+        private final boolean paper = recipe.saliency() == Saliency.PAPER && recipe.salientShare() > 0;
+
+        Block(int layer, Arena scope) {
+            this.layer = layer;
+            this.scope = scope;
+            for (var site : Site.values()) {
+                var stats = new SiteStats(recipe, site.channels(a), site.members().size());
+                sites.put(site, stats);
+                weights.put(site, pack(Site.rows(source, layer, site.members()), Site.bias(source, layer, site.members())));
+                if (paper) {
+                    back.put(site, site.members().stream().map(w -> pack(source.weight(w, layer).transposed(), null))
+                            .toArray(DenseWeights[]::new));
+                }
+                if (recipe.saliency() == Saliency.GAIN) {
+                    var row = new float[site.channels(a)];
+                    for (int m = 0; m < site.members().size(); m++) {
+                        var w = source.weight(site.members().get(m), layer);
+                        for (int r = 0; r < w.rows(); r++) {
+                            w.read(r, row, 0);
+                            stats.addWeight(m, row);
+                        }
+                    }
+                }
+            }
+        }
+
+        private DenseWeights pack(Matrix w, float[] bias) {
+            var encoding = w.isBf16() ? Encoding.BF16 : Encoding.F32;
+            var data = scope.allocate(Layouts.weightBytes(Layout.R16, encoding, w.rows(), w.columns()), 64);
+            workers.run(Layouts.panels(w.rows()), p -> {
+                int n = Math.min(16, w.rows() - 16 * p);
+                var values = new float[n * w.columns()];
+                for (int r = 0; r < n; r++) {
+                    w.read(16 * p + r, values, r * w.columns());
+                }
+                Layouts.packR16(values, 16 * p, n, w.rows(), w.columns(), encoding, data);
+            });
+            MemorySegment b = null;
+            if (bias != null) {
+                b = scope.allocate(4 * Layouts.pad(w.rows(), 16), 64);
+                put(bias, b, 0);
+            }
+            return new DenseWeights(w.rows(), w.columns(), w.isBf16(), data, b);
+        }
+
+        LayerStats run() {
+            int hidden = a.hidden();
+            int rows = a.qkvRows();
+            var attentionNorm = norm(Weight.ATTENTION_NORM);
+            var ffnNorm = norm(Weight.FFN_NORM);
+            var normed = scope.allocate(4L * length * hidden, 64);
+            var qkv = scope.allocate(4L * length * rows, 64);
+            var attended = scope.allocate(4L * length * q, 64);
+            var gateUp = scope.allocate(4L * length * 2 * a.intermediate(), 64);
+            var inner = scope.allocate(4L * length * a.intermediate(), 64);
+            var kvSums = new KvSums();
+            for (int s = 0; s < count; s++) {
+                var x = residual.asSlice(4L * s * length * hidden, 4L * length * hidden);
+                rmsNorm(x, attentionNorm, normed);
+                dense(weights.get(Site.ATTENTION_IN), normed, qkv, false);
+                site(Site.ATTENTION_IN, normed, qkv);
+                var values = new float[length * rows];
+                get(qkv, 0, values);
+                put(kvSums.attend(values), attended, 0);
+                outputSite(Site.ATTENTION_OUT, attended, x);
+                rmsNorm(x, ffnNorm, normed);
+                dense(weights.get(Site.FFN_IN), normed, gateUp, false);
+                site(Site.FFN_IN, normed, gateUp);
+                workers.run(Math.ceilDiv(length, ROWS), i -> kernels.siluMul(gateUp, 2 * a.intermediate(), a.intermediate(), inner,
+                        a.intermediate(), i * ROWS, Math.min(length, (i + 1) * ROWS)));
+                outputSite(Site.FFN_HIDDEN, inner, x);
+            }
+            kvSums.finish();
+            return new LayerStats(sites, kvStats);
+        }
+
+        private MemorySegment norm(Weight w) {
+            var segment = scope.allocate(4L * a.hidden(), 64);
+            put(source.weight(w, layer).values(), segment, 0);
+            return segment;
+        }
+
+        private void rmsNorm(MemorySegment x, MemorySegment weight, MemorySegment y) {
+            workers.run(Math.ceilDiv(length, ROWS), i -> {
+                if (!kernels.rmsNorm(x, a.hidden(), weight, a.hidden(), a.normEps(), y, a.hidden(), i * ROWS, Math.min(length, (i + 1) * ROWS))) {
+                    throw new ConversionException("calibration: the residual of layer " + layer + " is not finite; are the weights sound?");
+                }
+            });
+        }
+
+        private void dense(DenseWeights w, MemorySegment x, MemorySegment y, boolean add) {
+            workers.run(Math.ceilDiv(w.rows(), ROWS), i -> {
+                for (int t = 0; t < length; t += TOKENS) {
+                    kernels.dense(w, x.asSlice(4L * t * w.channels()), w.channels(), Math.min(TOKENS, length - t),
+                            y.asSlice(4L * t * w.rows()), w.rows(), add, i * ROWS, Math.min(w.rows(), (i + 1) * ROWS));
+                }
+            });
+        }
+
+        /** A site whose linears' outputs are added to the residual. */
+        private void outputSite(Site site, MemorySegment input, MemorySegment x) {
+            if (paper) {
+                try (var temporary = Arena.ofShared()) {
+                    var y = temporary.allocate(4L * length * a.hidden(), 64);
+                    dense(weights.get(site), input, y, false);
+                    site(site, input, y);
+                }
+            } else {
+                site(site, input, null);
+            }
+            dense(weights.get(site), input, x, true);
+        }
+
+        /** Counts the inputs, and with the paper's saliency what the outputs {@code y} send back. */
+        private void site(Site site, MemorySegment input, MemorySegment y) {
+            var stats = sites.get(site);
+            int channels = site.channels(a);
+            var row = new float[channels];
+            for (int t = 0; t < length; t++) {
+                get(input, (long) t * channels, row);
+                stats.add(row);
+            }
+            if (!paper) {
+                return;
+            }
+            int width = weights.get(site).rows();
+            int first = 0;
+            var returned = new float[channels];
+            for (int m = 0; m < site.members().size(); m++) {
+                var transposed = back.get(site)[m];
+                try (var temporary = Arena.ofShared()) {
+                    var part = temporary.allocate(4L * length * transposed.channels(), 64);
+                    for (int t = 0; t < length; t++) {
+                        MemorySegment.copy(y, 4 * ((long) t * width + first), part, 4L * t * transposed.channels(), 4L * transposed.channels());
+                    }
+                    var sent = temporary.allocate(4L * length * channels, 64);
+                    dense(transposed, part, sent, false);
+                    for (int t = 0; t < length; t++) {
+                        get(input, (long) t * channels, row);
+                        get(sent, (long) t * channels, returned);
+                        stats.addEnergy(m, row, returned);
+                    }
+                }
+                first += transposed.channels();
+            }
+        }
+
+        /** Attention in plain loops, and the sums behind the K and V scores. */
+        private final class KvSums {
+            private final int d = a.headDim();
+            private final int group = a.heads() / a.kvHeads();
+            /** GAIN: sums of q^2 and of the gain of K. */
+            private final double[] qSquare = new double[kv];
+            private final double[] kGain = new double[kv];
+            private final boolean scored = recipe.kvSalientShare() > 0;
+
+            /** Context of a segment: [length][heads * headDim]. */
+            float[] attend(float[] qkv) {
+                int rows = a.qkvRows();
+                rotate(qkv, rows);
+                var out = new float[length * q];
+                workers.run(a.kvHeads(), head -> attend(qkv, rows, head, out));
+                return out;
+            }
+
+            private void rotate(float[] qkv, int rows) {
+                int half = d / 2;
+                for (int t = 0; t < length; t++) {
+                    for (int h = 0; h < a.heads() + a.kvHeads(); h++) {
+                        int at = t * rows + h * d;
+                        for (int i = 0; i < half; i++) {
+                            float x0 = qkv[at + i];
+                            float x1 = qkv[at + half + i];
+                            float c = cos[t * half + i];
+                            float s = sin[t * half + i];
+                            qkv[at + i] = Math.fma(x0, c, -(x1 * s));
+                            qkv[at + half + i] = Math.fma(x1, c, x0 * s);
+                        }
+                    }
+                }
+            }
+
+            private void attend(float[] qkv, int rows, int head, float[] out) {
+                var keys = new float[d][length];
+                var values = new float[length][d];
+                for (int t = 0; t < length; t++) {
+                    int at = t * rows + q + head * d;
+                    for (int c = 0; c < d; c++) {
+                        keys[c][t] = qkv[at + c];
+                        values[t][c] = qkv[at + kv + c];
+                    }
+                    range(qkv, at, head);
+                    if (scored) {
+                        scoreToken(qkv, at, head);
+                    }
+                }
+                float kappa = (float) (1 / StrictMath.sqrt(d));
+                var scores = new float[length];
+                var acc = new float[d];
+                for (int h = head * group; h < (head + 1) * group; h++) {
+                    for (int t = 0; t < length; t++) {
+                        int n = t + 1;
+                        java.util.Arrays.fill(scores, 0, n, 0);
+                        for (int c = 0; c < d; c++) {
+                            axpy(qkv[t * rows + h * d + c] * kappa, keys[c], scores, n);
+                        }
+                        float sum = softmax(scores, n);
+                        java.util.Arrays.fill(acc, 0);
+                        for (int p = 0; p < n; p++) {
+                            axpy(scores[p], values[p], acc, d);
+                        }
+                        for (int c = 0; c < d; c++) {
+                            float o = acc[c] / sum;
+                            out[t * q + h * d + c] = o;
+                            if (scored && recipe.saliency() == Saliency.PAPER) {
+                                // the sum over tokens of V * (P^T (P V)) is that of (P V)^2
+                                kvStats.vScore[head * d + c] += (double) o * o / group;
+                            }
+                        }
+                    }
+                    if (scored && recipe.saliency() == Saliency.PAPER) {
+                        paperKeys(qkv, rows, h, head);
+                    }
+                }
+                if (scored && recipe.saliency() == Saliency.GAIN) {
+                    for (int t = 0; t < length; t++) {
+                        for (int h = head * group; h < (head + 1) * group; h++) {
+                            for (int c = 0; c < d; c++) {
+                                double v = qkv[t * rows + h * d + c];
+                                qSquare[head * d + c] += v * v / group;
+                            }
+                        }
+                    }
+                }
+            }
+
+            private void range(float[] qkv, int at, int head) {
+                for (int c = 0; c < d; c++) {
+                    kvStats.kHigh[head * d + c] = Math.max(kvStats.kHigh[head * d + c], qkv[at + c]);
+                    kvStats.kLow[head * d + c] = Math.min(kvStats.kLow[head * d + c], qkv[at + c]);
+                }
+            }
+
+            private void scoreToken(float[] qkv, int at, int head) {
+                switch (recipe.saliency()) {
+                    case MAX -> {
+                        for (int c = 0; c < d; c++) {
+                            int i = head * d + c;
+                            kvStats.kScore[i] = Math.max(kvStats.kScore[i], Math.abs(qkv[at + c]));
+                            kvStats.vScore[i] = Math.max(kvStats.vScore[i], Math.abs(qkv[at + kv + c]));
+                        }
+                    }
+                    case GAIN -> {
+                        SiteStats.addGain(qkv, at, d, recipe.kBits(), recipe.kSalientBits(), kGain, head * d);
+                        SiteStats.addGain(qkv, at + kv, d, recipe.vBits(), recipe.vSalientBits(), kvStats.vScore, head * d);
+                    }
+                    case PAPER, RANDOM -> { }
+                }
+            }
+
+            /** The sum over tokens of K * ((Q^T Q) K) is, by channel c, that over j of (Q^T Q)_cj (K^T K)_cj. */
+            private void paperKeys(float[] qkv, int rows, int h, int head) {
+                var qq = gram(qkv, rows, h * d);
+                var kk = gram(qkv, rows, q + head * d);
+                for (int c = 0; c < d; c++) {
+                    double sum = 0;
+                    for (int j = 0; j < d; j++) {
+                        sum += qq[c][j] * kk[c][j];
+                    }
+                    kvStats.kScore[head * d + c] += sum / group;
+                }
+            }
+
+            private double[][] gram(float[] x, int stride, int offset) {
+                var g = new double[d][d];
+                for (int t = 0; t < length; t++) {
+                    for (int i = 0; i < d; i++) {
+                        double v = x[t * stride + offset + i];
+                        var row = g[i];
+                        for (int j = 0; j < d; j++) {
+                            row[j] += v * x[t * stride + offset + j];
+                        }
+                    }
+                }
+                return g;
+            }
+
+            void finish() {
+                if (scored && recipe.saliency() == Saliency.GAIN) {
+                    for (int i = 0; i < kv; i++) {
+                        kvStats.kScore[i] = kGain[i] * qSquare[i];
+                    }
+                }
+            }
+        }
+    }
+
+    private static void axpy(float a, float[] x, float[] y, int n) {
+        for (int i = 0; i < n; i++) {
+            y[i] += a * x[i];
+        }
+    }
+
+    /** Replaces scores by their exponentials (N6, so that every Java gives the same) and returns the sum. */
+    private static float softmax(float[] s, int n) {
+        float max = s[0];
+        for (int i = 1; i < n; i++) {
+            max = Math.max(max, s[i]);
+        }
+        for (int i = 0; i < n; i++) {
+            float x = Math.max(s[i] - max, -87f);
+            float k = Gif.rint(x * 0x1.715476p+0f);
+            float r = Math.fma(k, -0x1.62e4p-1f, x);
+            r = Math.fma(k, -0x1.7f7d1cp-20f, r);
+            float p = 0x1.a0d2cep-13f;
+            p = Math.fma(p, r, 0x1.6e879cp-10f);
+            p = Math.fma(p, r, 0x1.11121p-7f);
+            p = Math.fma(p, r, 0x1.555382p-5f);
+            p = Math.fma(p, r, 0x1.555554p-3f);
+            p = Math.fma(p, r, 0.5f);
+            p = Math.fma(p, r, 1f);
+            p = Math.fma(p, r, 1f);
+            s[i] = Float.intBitsToFloat(Float.floatToRawIntBits(p) + ((int) k << 23));
+        }
+        float sum = 0;
+        for (int i = 0; i < n; i++) {
+            sum += s[i];
+        }
+        return sum;
+    }
+}

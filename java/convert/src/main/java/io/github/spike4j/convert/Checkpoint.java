@@ -1,0 +1,137 @@
+package io.github.spike4j.convert;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+import io.github.spike4j.format.Architecture;
+import io.github.spike4j.format.TokenizerInfo;
+
+/** A LLaMA of another project's format: q and k in halves order, weights {@code [outputs, inputs]}. */
+interface Checkpoint extends AutoCloseable {
+    /** What can be converted, for messages. */
+    String SUPPORTED = "supported are Hugging Face folders of LlamaForCausalLM and llama2.c .bin files";
+
+    /** Matrices and vectors of a model; a vector is a matrix of one row. */
+    enum Weight {
+        EMBEDDING, NORM, LM_HEAD,
+        ATTENTION_NORM, Q, K, V, O, FFN_NORM, GATE, UP, DOWN,
+        Q_BIAS, K_BIAS, V_BIAS, O_BIAS, GATE_BIAS, UP_BIAS, DOWN_BIAS;
+
+        /** The bias of a linear. */
+        Weight bias() {
+            return valueOf(name() + "_BIAS");
+        }
+    }
+
+    Architecture architecture();
+
+    /**
+     * @param layer ignored for weights outside the blocks
+     * @return null for a bias that the model does not have; LM_HEAD is the embedding when tied
+     */
+    Matrix weight(Weight weight, int layer);
+
+    /** Hugging Face form. */
+    byte[] tokenizerJson();
+
+    TokenizerInfo tokenizer();
+
+    /** Jinja source or null. */
+    default String chatTemplate() {
+        return null;
+    }
+
+    /** Facts for the manifest; no local paths. */
+    Map<String, String> provenance();
+
+    /** SPDX expression or null. */
+    default String license() {
+        return null;
+    }
+
+    /** Unmaps the weights; the matrices must not be used any more. */
+    @Override
+    void close();
+
+    /** Opens whatever lies at {@code source}. */
+    static Checkpoint open(Path source) {
+        if (!Files.exists(source)) {
+            throw new ConversionException(source + ": no such file or folder");
+        }
+        if (Files.isDirectory(source)) {
+            return new HuggingFaceCheckpoint(source);
+        }
+        if (source.getFileName().toString().endsWith(".bin")) {
+            return new Llama2cCheckpoint(source);
+        }
+        if (source.getFileName().toString().equals("config.json") || source.getFileName().toString().endsWith(".safetensors")) {
+            throw new ConversionException(source + ": give the folder that it lies in");
+        }
+        throw new ConversionException(source + ": unknown kind of checkpoint; " + SUPPORTED);
+    }
+
+    /** Checks the numbers that everything else relies on. */
+    static Architecture check(String where, Architecture a) {
+        positive(where, "layers", a.layers(), 1024);
+        positive(where, "hidden size", a.hidden(), 1 << 17);
+        positive(where, "intermediate size", a.intermediate(), 1 << 19);
+        positive(where, "heads", a.heads(), 1024);
+        positive(where, "kv heads", a.kvHeads(), a.heads());
+        positive(where, "head size", a.headDim(), 256);
+        positive(where, "vocabulary", a.vocab(), 1 << 22);
+        positive(where, "context", a.context(), 1 << 24);
+        if (a.heads() % a.kvHeads() != 0) {
+            throw new ConversionException(where + ": " + a.heads() + " heads are no multiple of " + a.kvHeads() + " kv heads");
+        }
+        if (a.headDim() % 2 != 0) {
+            throw new ConversionException(where + ": head size " + a.headDim() + " is odd");
+        }
+        if (!(a.normEps() > 0 && a.normEps() < 1)) {
+            throw new ConversionException(where + ": norm epsilon " + a.normEps() + " is not between 0 and 1");
+        }
+        if (!(a.ropeTheta() > 1 && a.ropeTheta() < 1e12)) {
+            throw new ConversionException(where + ": rope theta " + a.ropeTheta() + " is not between 1 and 1e12");
+        }
+        return a;
+    }
+
+    private static void positive(String where, String what, int n, int max) {
+        if (n < 1 || n > max) {
+            throw new ConversionException(where + ": " + what + " is " + n + "; it must be 1 to " + max);
+        }
+    }
+
+    /** Rows and columns that a weight must have. */
+    static int[] shape(Architecture a, Weight w) {
+        int q = a.heads() * a.headDim();
+        int kv = a.kvHeads() * a.headDim();
+        return switch (w) {
+            case EMBEDDING, LM_HEAD -> new int[] {a.vocab(), a.hidden()};
+            case NORM, ATTENTION_NORM, FFN_NORM, O_BIAS, DOWN_BIAS -> new int[] {1, a.hidden()};
+            case Q -> new int[] {q, a.hidden()};
+            case K, V -> new int[] {kv, a.hidden()};
+            case O -> new int[] {a.hidden(), q};
+            case GATE, UP -> new int[] {a.intermediate(), a.hidden()};
+            case DOWN -> new int[] {a.hidden(), a.intermediate()};
+            case Q_BIAS -> new int[] {1, q};
+            case K_BIAS, V_BIAS -> new int[] {1, kv};
+            case GATE_BIAS, UP_BIAS -> new int[] {1, a.intermediate()};
+        };
+    }
+
+    /** Weights, the tied head counted once. */
+    static long parameters(Architecture a) {
+        long n = a.hidden();
+        for (var w : Weight.values()) {
+            var s = shape(a, w);
+            n += switch (w) {
+                case EMBEDDING -> (long) s[0] * s[1];
+                case LM_HEAD -> a.tiedEmbeddings() ? 0 : (long) s[0] * s[1];
+                case ATTENTION_NORM, FFN_NORM, Q, K, V, O, GATE, UP, DOWN -> (long) a.layers() * s[0] * s[1];
+                default -> 0;
+            };
+        }
+        return n;
+    }
+}

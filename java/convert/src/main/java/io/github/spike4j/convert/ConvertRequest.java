@@ -1,0 +1,46 @@
+package io.github.spike4j.convert;
+
+import java.nio.file.Path;
+import java.util.Objects;
+
+/**
+ * What to convert.
+ *
+ * @param source      Hugging Face folder or llama2.c {@code .bin}
+ * @param out         the {@code .s4j} to write
+ * @param recipe      how
+ * @param calibration UTF-8 text for masks, frozen ranges and weight errors, or null
+ * @param threads     1 or more; the result does not depend on it
+ * @param overwrite   whether {@code out} may exist
+ */
+public record ConvertRequest(Path source, Path out, Recipe recipe, Path calibration, int threads, boolean overwrite) {
+    /** Checks what cannot be null. */
+    public ConvertRequest {
+        Objects.requireNonNull(source, "source");
+        Objects.requireNonNull(out, "out");
+        Objects.requireNonNull(recipe, "recipe");
+        if (threads < 1) {
+            throw new IllegalArgumentException("threads must be at least 1, not " + threads);
+        }
+    }
+
+    /** Without calibration text, on all processors, replacing nothing. */
+    public static ConvertRequest of(Path source, Path out, Recipe recipe) {
+        return new ConvertRequest(source, out, recipe, null, Runtime.getRuntime().availableProcessors(), false);
+    }
+
+    /** With another calibration text. */
+    public ConvertRequest calibration(Path text) {
+        return new ConvertRequest(source, out, recipe, text, threads, overwrite);
+    }
+
+    /** With another number of threads. */
+    public ConvertRequest threads(int count) {
+        return new ConvertRequest(source, out, recipe, calibration, count, overwrite);
+    }
+
+    /** Whether an existing file is replaced. */
+    public ConvertRequest overwrite(boolean allowed) {
+        return new ConvertRequest(source, out, recipe, calibration, threads, allowed);
+    }
+}

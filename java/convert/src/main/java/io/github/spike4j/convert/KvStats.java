@@ -1,0 +1,19 @@
+package io.github.spike4j.convert;
+
+/**
+ * What calibration learns about K (rotated) and V, by {@code kv head * headDim + channel}. Scores are means over the query heads of a kv
+ * head (SPEC.md N7), of numerics.md section 4's per query head.
+ */
+final class KvStats {
+    final double[] kScore;
+    final double[] vScore;
+    final float[] kHigh;
+    final float[] kLow;
+
+    KvStats(int channels) {
+        kScore = new double[channels];
+        vScore = new double[channels];
+        kHigh = new float[channels];
+        kLow = new float[channels];
+    }
+}

@@ -1,0 +1,6 @@
+package io.github.spike4j.convert;
+
+import java.util.Map;
+
+/** What calibration learns about a block. */
+record LayerStats(Map<Site, SiteStats> sites, KvStats kv) { }

@@ -1,0 +1,160 @@
+package io.github.spike4j.convert;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.cfg.EnumFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The built-in recipes, and recipes from JSON.
+ *
+ * <p>Spiking recipes with salient channels have separate ranges, the mask {@link Recipe.Saliency#MAX} and a clip of 0.85 on the ordinary
+ * channels (0.9 with activation groups). Without salient channels the one range set holds the outliers, and at 8 bits there is little
+ * rounding error to trade: both are ruined by clipping, so these have none. {@code paper-*} are the paper's: shared range, own masks, its
+ * saliency, no clip.
+ */
+public final class Recipes {
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+            .enable(EnumFeature.READ_ENUMS_USING_TO_STRING, EnumFeature.WRITE_ENUMS_USING_TO_STRING)
+            .build();
+    private static final Map<String, Recipe> BUILT_IN = builtIn();
+
+    private Recipes() { }
+
+    private static Map<String, Recipe> builtIn() {
+        var all = new LinkedHashMap<String, Recipe>();
+        for (var r : List.of(dense("bf16", 16), dense("f32", 32),
+                plain("w8a8", 8, 8), plain("w4a8", 4, 8), plain("w4a5", 4, 5), plain("w4a4", 4, 4),
+                salient("w4a4-t2", 1, .10, 0), salient("w4a4-t4", 2, .05, 0),
+                change(plain("w4a4-g64", 4, 4), Map.of("actGroup", 64)), salient("w4a4-t2-g128", 1, .10, 128),
+                plain("w2a8", 2, 8), paper("paper-w4a4-t2", 1, .10), paper("paper-w4a4-t4", 2, .05))) {
+            all.put(r.name(), r);
+        }
+        return all;
+    }
+
+    private static Recipe dense(String name, int bits) {
+        return new Recipe(name, Recipe.Compute.DENSE, bits, 0, 0, 0, 0, Recipe.Ranges.SHARED, Recipe.Masks.SHARED, Recipe.Saliency.MAX, 0,
+                1, 0, 0, Recipe.KMode.TOKEN, 0, 0, 0, false, 0, 0);
+    }
+
+    private static Recipe plain(String name, int weights, int activations) {
+        return new Recipe(name, Recipe.Compute.SPIKING, weights, activations, 0, 0, 0, Recipe.Ranges.SEPARATE, Recipe.Masks.SHARED,
+                Recipe.Saliency.MAX, 0, 1, 0, 0, Recipe.KMode.TOKEN, activations, activations, activations, true, 16, 1024);
+    }
+
+    private static Recipe salient(String name, int addBits, double share, int actGroup) {
+        return new Recipe(name, Recipe.Compute.SPIKING, 4, 4, addBits, share, share, Recipe.Ranges.SEPARATE, Recipe.Masks.SHARED,
+                Recipe.Saliency.MAX, 0, actGroup == 0 ? .85 : .9, 0, actGroup, Recipe.KMode.TOKEN, 4, 4, 4, true, 16, 1024);
+    }
+
+    private static Recipe paper(String name, int addBits, double share) {
+        return new Recipe(name, Recipe.Compute.SPIKING, 4, 4, addBits, share, share, Recipe.Ranges.SHARED, Recipe.Masks.OWN,
+                Recipe.Saliency.PAPER, 0, 1, 0, 0, Recipe.KMode.TOKEN, 4, 4, 4, true, 16, 1024);
+    }
+
+    /** Names of the built-in recipes. */
+    public static List<String> names() {
+        return List.copyOf(BUILT_IN.keySet());
+    }
+
+    /**
+     * A built-in recipe.
+     *
+     * @throws RecipeException for an unknown name
+     */
+    public static Recipe named(String name) {
+        var recipe = BUILT_IN.get(name);
+        if (recipe == null) {
+            throw new RecipeException("unknown recipe \"" + name + "\"; built in are " + String.join(", ", names())
+                    + "; a file's name must end in .json");
+        }
+        return recipe;
+    }
+
+    /** A built-in recipe by name, or that of a file whose name ends in {@code .json}. */
+    public static Recipe resolve(String nameOrFile) {
+        return nameOrFile.endsWith(".json") ? load(Path.of(nameOrFile)) : named(nameOrFile);
+    }
+
+    /**
+     * A recipe from a JSON file: all fields, or {@code base} and what differs.
+     *
+     * @throws RecipeException if the file is missing, not JSON, or no sensible recipe
+     */
+    public static Recipe load(Path file) {
+        String text;
+        try {
+            text = Files.readString(file);
+        } catch (IOException e) {
+            throw new RecipeException("recipe " + file + " cannot be read: " + Sources.reason(e));
+        }
+        try {
+            if (!(JSON.readTree(text) instanceof ObjectNode fields)) {
+                throw new RecipeException("recipe " + file + " is not a JSON object");
+            }
+            var base = fields.remove("base");
+            if (base == null) {
+                return read(fields, file.toString());
+            }
+            var name = file.getFileName().toString();
+            return read(toJson(named(base.asString(""))).put("name", name.substring(0, name.length() - ".json".length())).setAll(fields),
+                    file.toString());
+        } catch (JacksonException e) {
+            throw new RecipeException("recipe " + file + ": " + Sources.reason(e));
+        }
+    }
+
+    /**
+     * {@code recipe} with some fields changed.
+     *
+     * @param changes values by field name as in the JSON form, numbers also as text; nulls are skipped
+     * @throws RecipeException for an unknown field or an impossible value
+     */
+    public static Recipe change(Recipe recipe, Map<String, ?> changes) {
+        var fields = toJson(recipe);
+        for (var e : changes.entrySet()) {
+            if (e.getValue() != null) {
+                fields.set(e.getKey(), JSON.valueToTree(e.getValue()));
+            }
+        }
+        if ("frozen".equals(String.valueOf(changes.get("k"))) && changes.get("qBits") == null) {
+            fields.put("qBits", 8);
+        }
+        return read(fields, recipe.name());
+    }
+
+    /** The recipe as the manifest keeps it. */
+    public static ObjectNode toJson(Recipe recipe) {
+        return JSON.valueToTree(recipe);
+    }
+
+    private static Recipe read(JsonNode fields, String where) {
+        for (var field : toJson(BUILT_IN == null ? plain("any", 4, 4) : named("w4a4")).propertyNames()) {
+            if (!fields.has(field)) {
+                throw new RecipeException("recipe " + where + ": field \"" + field + "\" is missing; give it, or \"base\" with a built-in name");
+            }
+        }
+        try {
+            return JSON.treeToValue(fields, Recipe.class);
+        } catch (JacksonException e) {
+            for (Throwable t = e; t != null; t = t.getCause()) {
+                if (t instanceof RecipeException r) {
+                    throw r;
+                }
+            }
+            throw new RecipeException("recipe " + where + ": " + Sources.reason(e));
+        }
+    }
+}

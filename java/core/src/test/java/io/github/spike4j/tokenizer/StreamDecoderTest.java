@@ -1,0 +1,67 @@
+package io.github.spike4j.tokenizer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.io.IOException;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class StreamDecoderTest {
+    @ParameterizedTest
+    @ValueSource(strings = {SharedData.NOVELWIKI, SharedData.MISTRAL})
+    void wholeCharactersThatMakeTheText(String name) throws IOException {
+        Tokenizer t = SharedData.tokenizer(name);
+        SplittableRandom random = new SplittableRandom(3);
+        for (int i = 0; i < 5_000; i++) {
+            String text = RandomText.next(random).replace('\u2581', ' '); // SentencePiece does not tell them apart
+            StringBuilder all = new StringBuilder();
+            StreamDecoder stream = t.streamDecoder(false);
+            for (int id : t.encode(text, false, false)) {
+                String part = stream.push(id);
+                assertEquals(Utf8.wellFormed(part), part, "half of a surrogate pair");
+                assertFalse(part.indexOf('\uFFFD') >= 0 && text.indexOf('\uFFFD') < 0, "a part of a character");
+                all.append(part);
+            }
+            assertEquals("", stream.flush());
+            assertEquals(Utf8.wellFormed(text), all.toString());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {SharedData.NOVELWIKI, SharedData.MISTRAL, SharedData.QWEN3})
+    void anyIds(String name) throws IOException {
+        Tokenizer t = SharedData.tokenizer(name);
+        SplittableRandom random = new SplittableRandom(4);
+        for (int i = 0; i < 5_000; i++) {
+            // low ids are the single bytes: most of their sequences are ill-formed
+            int bound = random.nextBoolean() ? 262 : t.vocabularySize() + 10;
+            int[] ids = random.ints(random.nextInt(1, 20), 0, bound).toArray();
+            boolean skipSpecial = random.nextBoolean();
+            StringBuilder all = new StringBuilder();
+            StreamDecoder stream = t.streamDecoder(skipSpecial);
+            for (int id : ids) all.append(stream.push(id));
+            all.append(stream.flush());
+            assertEquals(t.decode(ids, skipSpecial), all.toString());
+        }
+    }
+
+    @Test
+    void aStreamContinuesAPrompt() throws IOException {
+        Tokenizer t = SharedData.tokenizer(SharedData.MISTRAL);
+        int[] ids = t.encode("one two \uD83E\uDD99 three", true);
+        for (int cut = 0; cut <= ids.length; cut++) {
+            StreamDecoder stream = t.streamDecoder(true);
+            StringBuilder before = new StringBuilder();
+            StreamDecoder whole = t.streamDecoder(true);
+            for (int i = 0; i < cut; i++) {
+                stream.skip(ids[i]);
+                whole.push(ids[i], before);
+            }
+            for (int i = cut; i < ids.length; i++) before.append(stream.push(ids[i]));
+            assertEquals("one two \uD83E\uDD99 three", before.toString());
+        }
+    }
+}

@@ -1,0 +1,189 @@
+/* The argument checks of the exported functions, and the tables. Every wrong argument gives S4J_E_ARGUMENT and writes nothing. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "spike4j.h"
+
+static int failures;
+
+static void expect(int64_t want, int64_t got, const char *what)
+{
+    if (want != got) {
+        printf("FAIL %s: want %lld, got %lld\n", what, (long long)want, (long long)got);
+        failures++;
+    }
+}
+
+#define REFUSED(call) expect(S4J_E_ARGUMENT, call, #call)
+#define FINE(call) expect(S4J_OK, call, #call)
+
+static _Alignas(64) uint8_t data[16 * 64];
+static float x[128], y[128];
+static int8_t code[64];
+static int32_t ints[64];
+static uint64_t planes[64];
+
+static void tables(void)
+{
+    const s4j_kernels *k = NULL;
+    expect(S4J_ABI_VERSION, s4j_abi_version(), "version");
+    REFUSED(s4j_kernels_of(0, NULL));
+    for (int32_t tier = -1; tier <= S4J_TIER_COUNT; tier++) {
+        const int32_t status = s4j_kernels_of(tier, &k);
+        expect(status == S4J_OK, k != NULL, "table and status");
+        expect(1, status == S4J_OK || status == S4J_E_UNSUPPORTED, "status of a tier");
+        if (tier < 0 || tier == S4J_TIER_COUNT) {
+            expect(S4J_E_UNSUPPORTED, status, "unknown tier");
+        }
+    }
+    FINE(s4j_kernels_of(S4J_TIER_SCALAR, &k));
+    FINE(s4j_kernels_of(s4j_best_tier(), &k));
+}
+
+static void linears(const s4j_kernels *k)
+{
+    s4j_gif gif = {.channels = 20, .padded = 64, .groups = 1, .segments = 1, .clip = {1, 1, 1, 1}};
+    gif.segment[0] = (s4j_segment){20, 64, 1, 4, 0, 0, 1, 0, 0};
+    s4j_spikes s = {code, x, ints, ints + 1, ints + 2, ints + 3};
+    s4j_weights w = {data, x, data, NULL, NULL, NULL, 16, 1, 4, S4J_LAYOUT_R16};
+    FINE(s4j_encode(k, &gif, y, 20, &s, 0, 1));
+    FINE(s4j_linear(k, &gif, &w, &s, 1, y, 16, 0, 0, 16));
+    FINE(s4j_linear(k, &gif, &w, &s, 0, y, 16, 0, 16, 16));
+    REFUSED(s4j_encode(NULL, &gif, y, 20, &s, 0, 1));
+    REFUSED(s4j_encode(k, &gif, NULL, 20, &s, 0, 1));
+    REFUSED(s4j_encode(k, &gif, y, 20, &s, 1, 0));
+    REFUSED(s4j_encode(k, &gif, y, 20, &s, -1, 1));
+    REFUSED(s4j_linear(k, &gif, &w, &s, -1, y, 16, 0, 0, 16));
+    REFUSED(s4j_linear(k, &gif, &w, &s, 1, y, 16, 2, 0, 16));
+    REFUSED(s4j_linear(k, &gif, &w, &s, 1, y, 16, 0, 8, 16));
+    REFUSED(s4j_linear(k, &gif, &w, &s, 1, y, 16, 0, 0, 8));
+    REFUSED(s4j_linear(k, &gif, &w, &s, 1, y, 16, 0, 0, 32));
+#define BAD_GIF(change)                               \
+    do {                                              \
+        s4j_gif bad = gif;                            \
+        bad.change;                                   \
+        REFUSED(s4j_encode(k, &bad, y, 20, &s, 0, 1)); \
+    } while (0)
+    BAD_GIF(segments = 0);
+    BAD_GIF(segments = 5);
+    BAD_GIF(channels = 21);
+    BAD_GIF(padded = 128);
+    BAD_GIF(groups = 2);
+    BAD_GIF(clip[0] = 0.0f);
+    BAD_GIF(clip[0] = 1.5f);
+    BAD_GIF(clip[0] = NAN);
+    BAD_GIF(segment[0].channels = -1);
+    BAD_GIF(segment[0].padded = 128);
+    BAD_GIF(segment[0].groups = 0);
+    BAD_GIF(segment[0].bits = 1);
+    BAD_GIF(segment[0].bits = 9);
+    BAD_GIF(segment[0].range_set = 4);
+    BAD_GIF(segment[0].act_group = 16);
+    BAD_GIF(segment[0].group = 8);
+    BAD_GIF(segment[0].max_multiplier = 0);
+    BAD_GIF(segment[0].max_multiplier = 256);
+#define BAD_WEIGHTS(change)                                           \
+    do {                                                              \
+        s4j_weights bad = w;                                          \
+        bad.change;                                                   \
+        REFUSED(s4j_linear(k, &gif, &bad, &s, 1, y, 16, 0, 0, 16)); \
+    } while (0)
+    BAD_WEIGHTS(data = NULL);
+    BAD_WEIGHTS(data = data + 1);
+    BAD_WEIGHTS(scale = NULL);
+    BAD_WEIGHTS(zero = NULL);
+    BAD_WEIGHTS(bits = 3);
+    BAD_WEIGHTS(rows = 0);
+    BAD_WEIGHTS(weight_groups = 2);
+    BAD_WEIGHTS(layout = S4J_LAYOUT_C1);
+    BAD_WEIGHTS(layout = S4J_LAYOUT_P64);
+    s4j_gif wide = gif;
+    wide.segment[0].bits = 8; /* needs sums */
+    REFUSED(s4j_linear(k, &wide, &w, &s, 1, y, 16, 0, 0, 16));
+    REFUSED(s4j_linear_planes(k, &gif, &w, &s, planes, 1, y, 16, 0, 0, 16));
+    s4j_dense_weights d = {data, NULL, 1, 1, S4J_F32, 0};
+    FINE(s4j_dense(k, &d, x, 1, 1, y, 1, 0, 0, 1));
+    d.dtype = 2;
+    REFUSED(s4j_dense(k, &d, x, 1, 1, y, 1, 0, 0, 1));
+}
+
+static void rows(const s4j_kernels *k)
+{
+    const int32_t ids[2] = {0, 7};
+    int64_t index, macs, sink;
+    uint64_t word;
+    uint8_t step[16];
+    REFUSED(s4j_rmsnorm(k, x, 1, x, 0, 1e-5f, y, 1, 0, 1));
+    REFUSED(s4j_rmsnorm(k, x, 1, x, 1, NAN, y, 1, 0, 1));
+    REFUSED(s4j_silu_mul(k, x, 2, 0, y, 1, 0, 1));
+    y[0] = 5.0f;
+    REFUSED(s4j_embed(k, x, S4J_F32, 7, 1, ids, y, 1, 0, 2));
+    expect(5, (int64_t)y[0], "embed wrote before it refused");
+    REFUSED(s4j_argmax(k, x, 0, &index));
+    REFUSED(s4j_spike_steps(k, data, 1, 0, 1, step));
+    REFUSED(s4j_spike_steps(k, data, 1, 4, 17, step));
+    REFUSED(s4j_read_bandwidth(k, data, 63, &word));
+    REFUSED(s4j_gemm_peak(k, 3, 4, 1, &macs, &sink));
+    REFUSED(s4j_gemm_peak(k, 4, 9, 1, &macs, &sink));
+}
+
+static void attention(const s4j_kernels *k)
+{
+    static _Alignas(64) uint8_t block[64 * 64], scratch[8192];
+    uint8_t *blocks[1] = {block};
+    const int32_t perm[4] = {0, 1, 2, 3};
+    s4j_kv_head head = {perm, perm, NULL, NULL, {4, 0}, {4, 0}, 0};
+    s4j_attention a = {&head, 2, 1, 4, 64, 0.5f, 4, {4, 5}, {4, 5}, S4J_K_TOKEN, {0, 0}};
+    s4j_sequence seq = {0, 1, 0, blocks};
+    static int8_t q_code[2 * 64];
+    s4j_queries q = {q_code, x, ints, ints + 2, ints + 8};
+    const int64_t bytes = s4j_attend_scratch(&a, 1);
+    expect(1, bytes > 0 && bytes <= (int64_t)sizeof scratch, "scratch");
+    FINE(s4j_append(k, &a, y, 16, y, &seq, 1, &q, 0, 1));
+    FINE(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, bytes, 0, 1, 0, 1));
+    REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, bytes - 1, 0, 1, 0, 1));
+    REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch + 1, bytes, 0, 1, 0, 1));
+    REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, bytes, 0, 1, 0, 2));
+#define BAD_ATTENTION(change)                                          \
+    do {                                                               \
+        s4j_attention good = a;                                        \
+        s4j_kv_head good_head = head;                                  \
+        s4j_sequence good_seq = seq;                                   \
+        change;                                                        \
+        REFUSED(s4j_append(k, &a, y, 16, y, &seq, 1, &q, 0, 1));       \
+        a = good;                                                      \
+        head = good_head;                                              \
+        seq = good_seq;                                                \
+    } while (0)
+    BAD_ATTENTION(a.heads = 0);
+    BAD_ATTENTION(a.kv_heads = 0);
+    BAD_ATTENTION(a.head_dim = 3);
+    BAD_ATTENTION(a.head_dim = 258);
+    BAD_ATTENTION(a.q_padded = 32);
+    BAD_ATTENTION(a.q_bits = 9);
+    BAD_ATTENTION(a.k_bits[1] = 1);
+    BAD_ATTENTION(a.v_bits[1] = 6);
+    BAD_ATTENTION(a.k_mode = 2);
+    BAD_ATTENTION(a.k_mode = S4J_K_FROZEN);
+    BAD_ATTENTION(head.k_perm = NULL);
+    BAD_ATTENTION(head.k_channels[0] = 3);
+    BAD_ATTENTION(head.page_offset = 32);
+    BAD_ATTENTION(seq.rows = 0);
+    BAD_ATTENTION(seq.position = -1);
+    BAD_ATTENTION(seq.blocks = NULL);
+    expect(S4J_E_ARGUMENT, s4j_attend_scratch(NULL, 1), "scratch of nothing");
+}
+
+int main(void)
+{
+    const s4j_kernels *k;
+    tables();
+    if (s4j_kernels_of(s4j_best_tier(), &k) == S4J_OK) {
+        linears(k);
+        rows(k);
+        attention(k);
+    }
+    printf("%d failures\n", failures);
+    return failures != 0;
+}
