@@ -34,7 +34,6 @@ import io.github.spike4j.tokenizer.TokenizerException;
  * one tensor and for the residual of the calibration segments. Equal input gives equal bytes.
  */
 public final class Converter {
-    private static final List<String> FASTEST = List.of("amx", "avx512", "avxvnni", "avx2", "vector", "scalar", "java");
     private static final long MAX_TEXT = 1L << 30;
 
     private final ConvertRequest request;
@@ -189,18 +188,7 @@ public final class Converter {
         provenance.put("calibration", path.getFileName().toString());
         provenance.put("calibrationSha256", sha256(bytes));
         provenance.put("calibrationTokens", starts.length + " x " + length);
-        return new Calibration(source, recipe, ids, starts, length, kernels(), workers);
-    }
-
-    private static Kernels kernels() {
-        for (var name : FASTEST) {
-            try {
-                return Kernels.of(name);
-            } catch (UnsupportedOperationException | IllegalArgumentException e) {
-                // not on this machine
-            }
-        }
-        throw new ConversionException("no backend runs on this machine");
+        return new Calibration(source, recipe, ids, starts, length, Kernels.of("auto"), workers);
     }
 
     private static String sha256(byte[] bytes) {

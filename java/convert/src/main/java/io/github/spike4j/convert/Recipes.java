@@ -136,7 +136,7 @@ public final class Recipes {
     }
 
     /** The recipe as the manifest keeps it. */
-    public static ObjectNode toJson(Recipe recipe) {
+    static ObjectNode toJson(Recipe recipe) {
         return JSON.valueToTree(recipe);
     }
 
