@@ -73,8 +73,9 @@ typedef struct {
 } gif_shape;
 s4j_gif random_gif(gif_shape shape);
 s4j_spikes new_spikes(const s4j_gif *gif, int64_t rows);
-/* Valid codes without encode: uniform, all largest, all silent, all 0. */
-s4j_spikes random_spikes(const s4j_gif *gif, int64_t rows);
+/* Valid codes without encode. */
+enum { ANY = -1, UNIFORM, ALL_LARGEST, ALL_SILENT, ALL_SMALLEST }; /* largest with zero point 0, smallest with the largest one */
+s4j_spikes random_spikes(const s4j_gif *gif, int64_t rows, int pattern);
 void same_spikes(const s4j_gif *gif, int64_t rows, const s4j_spikes *a, const s4j_spikes *b);
 
 /* check_<kernel>: one random case (n counts them), or with `benching` its benchmarks. */

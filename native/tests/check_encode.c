@@ -76,10 +76,12 @@ s4j_spikes new_spikes(const s4j_gif *gif, int64_t rows)
     return x;
 }
 
-s4j_spikes random_spikes(const s4j_gif *gif, int64_t rows)
+s4j_spikes random_spikes(const s4j_gif *gif, int64_t rows, int pattern)
 {
     s4j_spikes x = new_spikes(gif, rows);
-    const int pattern = (int)PICK(0, 0, 0, 1, 2, 3);
+    if (pattern == ANY) {
+        pattern = (int)PICK(UNIFORM, UNIFORM, UNIFORM, ALL_LARGEST, ALL_SILENT, ALL_SMALLEST);
+    }
     for (int64_t r = 0; r < rows; r++) {
         int64_t at = r * gif->padded, g0 = r * gif->groups;
         for (int32_t i = 0; i < gif->segments; i++) {
@@ -87,12 +89,12 @@ s4j_spikes random_spikes(const s4j_gif *gif, int64_t rows)
             const int32_t levels = s4j_levels(s->bits);
             for (int64_t g = 0; g < s->groups; g++) {
                 x.mult[g0 + g] = s->act_group ? (int32_t)(rnd_one_in(4) ? s->max_multiplier : rnd_in(1, s->max_multiplier)) : 1;
-                x.zero[g0 + g] = pattern == 1 ? 0 : pattern == 3 ? levels : (int32_t)rnd_in(0, levels);
+                x.zero[g0 + g] = pattern == ALL_LARGEST ? 0 : pattern == ALL_SMALLEST ? levels : (int32_t)rnd_in(0, levels);
             }
             for (int64_t k = 0; k < s->channels; k++) {
                 const int64_t g = g0 + (s->group ? k / s->group : 0);
                 const int32_t z = x.zero[g];
-                const int32_t c = pattern == 0 ? (int32_t)rnd_in(0, levels) : pattern == 1 ? levels : pattern == 2 ? z : 0;
+                const int32_t c = pattern == UNIFORM ? (int32_t)rnd_in(0, levels) : pattern == ALL_LARGEST ? levels : pattern == ALL_SILENT ? z : 0;
                 const int32_t d = c - s4j_offset(s->bits, z);
                 x.code[at + k] = (int8_t)d;
                 x.sum[g] += d;
@@ -199,7 +201,7 @@ void check_planes(int64_t n)
     gif_shape shape = {.channels = benching ? 2048 : n % 5 ? 200 : 1200, .groups = !benching};
     s4j_gif gif = random_gif(shape);
     const int64_t rows = rnd_in(1, 4), begin = rnd_in(0, rows - 1), words = s4j_plane_words(&gif);
-    const s4j_spikes x = random_spikes(&gif, rows);
+    const s4j_spikes x = random_spikes(&gif, rows, ANY);
     uint64_t *a = NEW(uint64_t, rows * words), *b = NEW(uint64_t, rows * words);
     rnd_bytes(a, rows * words * 8);
     memcpy(b, a, (size_t)(rows * words * 8));

@@ -28,10 +28,14 @@ static const float *random_floats(int64_t n)
 }
 
 /* Weights of any layout; pads hold code 0. */
-static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits, int32_t layout, int grouped)
+static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits, int32_t layout, int grouped,
+                                  int pattern)
 {
     const int64_t padded_rows = s4j_pad(rows, 16), panels = padded_rows / 16, G = gif->groups;
-    const int32_t levels = s4j_levels(bits), pattern = (int32_t)PICK(0, 0, 0, 1, 2);
+    const int32_t levels = s4j_levels(bits);
+    if (pattern == ANY) {
+        pattern = (int)PICK(UNIFORM, UNIFORM, UNIFORM, ALL_LARGEST, ALL_SMALLEST);
+    }
     const int64_t zw_groups = grouped && rnd_one_in(2) ? G : 1;
     uint8_t *data = buffer(padded_rows * gif->padded * bits / 8, 64);
     float *scale = NEW(float, padded_rows);
@@ -42,10 +46,10 @@ static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits
         scale[o] = 0.01f + 0.005f * rnd_float();
     }
     for (int64_t i = 0; i < panels * zw_groups * 16; i++) {
-        zero[i] = pattern == 1 ? 0 : pattern == 2 ? (uint8_t)levels : (uint8_t)rnd_in(0, levels);
+        zero[i] = pattern == ALL_LARGEST ? 0 : pattern == ALL_SMALLEST ? (uint8_t)levels : (uint8_t)rnd_in(0, levels);
     }
     for (int64_t i = 0; mult && i < panels * G * 16; i++) {
-        mult[i] = (uint8_t)(pattern ? 63 : rnd_in(1, 63));
+        mult[i] = (uint8_t)(pattern != UNIFORM ? 63 : rnd_in(1, 63));
     }
     uint8_t *segment = data;
     int64_t g0 = 0;
@@ -53,7 +57,7 @@ static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits
         const s4j_segment *s = &gif->segment[i];
         for (int64_t o = 0; o < rows; o++) {
             for (int64_t k = 0; k < s->channels; k++) {
-                const int32_t c = pattern == 1 ? levels : pattern == 2 ? 0 : (int32_t)rnd_in(0, levels);
+                const int32_t c = pattern == ALL_LARGEST ? levels : pattern == ALL_SMALLEST ? 0 : (int32_t)rnd_in(0, levels);
                 const int64_t g = g0 + (s->group ? k / s->group : 0), pg = (o / 16 * G + g) * 16 + o % 16;
                 sum[pg] += c - zero[zw_groups == 1 ? o : pg];
                 if (layout == S4J_LAYOUT_R16) {
@@ -124,8 +128,8 @@ static void bench_linear(void)
     for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
         const int64_t rows = SHAPES[i].rows, channels = SHAPES[i].channels, tokens = SHAPES[i].tokens;
         const s4j_gif gif = whole(channels, SHAPES[i].act_bits, SHAPES[i].group);
-        const s4j_weights w = random_weights(&gif, rows, SHAPES[i].weight_bits, S4J_LAYOUT_R16, SHAPES[i].group != 0);
-        const s4j_spikes x = random_spikes(&gif, tokens);
+        const s4j_weights w = random_weights(&gif, rows, SHAPES[i].weight_bits, S4J_LAYOUT_R16, SHAPES[i].group != 0, UNIFORM);
+        const s4j_spikes x = random_spikes(&gif, tokens, UNIFORM);
         float *y = NEW(float, rows * tokens);
         char shape[80];
         snprintf(shape, sizeof shape, "W%dA%d %lld x %lld, %lld tokens, groups %d", w.bits, SHAPES[i].act_bits, (long long)rows,
@@ -140,31 +144,48 @@ static void bench_linear(void)
     }
 }
 
+/* One call of the base, one of the test, on a random part of the rows. */
+static void compare_linear(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x, int64_t tokens)
+{
+    const int64_t rows = w->rows;
+    const int64_t stride = rows + rnd_in(0, 5);
+    const int32_t flags = (int32_t)rnd_in(0, 1);
+    const span o = random_span(rows);
+    float *a, *b;
+    outputs(&a, &b, (tokens - 1) * stride + rows);
+    describe_linear(gif, w, tokens, flags, o);
+    same_int(s4j_linear(base, gif, w, x, tokens, a, stride, flags, o.begin, o.end),
+             s4j_linear(test, gif, w, x, tokens, b, stride, flags, o.begin, o.end), "status");
+    same_floats(a, b, (tokens - 1) * stride + rows, "y");
+}
+
+/* The largest sums of every pair of widths, of both signs, at K = 32768 (2 tokens) and 4096 (7): no int16 and no int32 may wrap. */
+static void check_extremes(int64_t n)
+{
+    const int32_t weight_bits = (int32_t[]){2, 4, 8}[n % 3], act_bits = (int32_t)(2 + n / 3 % 7);
+    const int64_t channels = n % 2 ? 32768 : 4096, rows = 3, tokens = n % 2 ? 2 : 7;
+    const s4j_gif gif = whole(channels, act_bits, 0);
+    const s4j_weights w = random_weights(&gif, rows, weight_bits, S4J_LAYOUT_R16, 0, ALL_LARGEST);
+    const s4j_spikes x = random_spikes(&gif, tokens, rnd_one_in(2) ? ALL_LARGEST : ALL_SMALLEST);
+    compare_linear(&gif, &w, &x, tokens);
+}
+
 void check_linear(int64_t n)
 {
     if (benching) {
         bench_linear();
         return;
     }
-    const int deep = n % 40 == 39; /* K = 32768: no int32 may overflow, no int16 either */
-    gif_shape shape = {.channels = deep ? 32768 : n % 5 ? 150 : 700, .groups = 1, .segments = deep ? 1 : 0};
-    s4j_gif gif = random_gif(shape);
-    if (deep) {
-        const int32_t bits = gif.segment[0].bits;
-        gif = whole(32768, bits, 0);
+    if (n % 8 == 7) {
+        check_extremes(n / 8);
+        return;
     }
-    const int64_t rows = deep ? 3 : rnd_in(1, 50), tokens = deep ? 2 : rnd_one_in(3) ? rnd_in(1, 40) : rnd_in(1, 8);
-    const s4j_weights w = random_weights(&gif, rows, (int32_t)PICK(2, 4, 8), S4J_LAYOUT_R16, rnd_one_in(2));
-    const s4j_spikes x = random_spikes(&gif, tokens);
-    const int64_t stride = rows + rnd_in(0, 5);
-    const int32_t flags = (int32_t)rnd_in(0, 1);
-    const span o = random_span(rows);
-    float *a, *b;
-    outputs(&a, &b, (tokens - 1) * stride + rows);
-    describe_linear(&gif, &w, tokens, flags, o);
-    same_int(s4j_linear(base, &gif, &w, &x, tokens, a, stride, flags, o.begin, o.end),
-             s4j_linear(test, &gif, &w, &x, tokens, b, stride, flags, o.begin, o.end), "status");
-    same_floats(a, b, (tokens - 1) * stride + rows, "y");
+    gif_shape shape = {.channels = n % 5 ? 150 : 700, .groups = 1};
+    const s4j_gif gif = random_gif(shape);
+    const int64_t rows = rnd_in(1, 50), tokens = rnd_one_in(3) ? rnd_in(1, 40) : rnd_in(1, 8);
+    const s4j_weights w = random_weights(&gif, rows, (int32_t)PICK(2, 4, 8), S4J_LAYOUT_R16, rnd_one_in(2), ANY);
+    const s4j_spikes x = random_spikes(&gif, tokens, ANY);
+    compare_linear(&gif, &w, &x, tokens);
 }
 
 void check_linear_planes(int64_t n)
@@ -172,8 +193,8 @@ void check_linear_planes(int64_t n)
     gif_shape shape = {.channels = n % 5 ? 150 : 700};
     s4j_gif gif = benching ? whole(2048, 4, 0) : random_gif(shape);
     const int64_t rows = benching ? 2048 : rnd_in(1, 50), tokens = benching ? 1 : rnd_in(1, 8);
-    const s4j_weights w = random_weights(&gif, rows, benching ? 2 : (int32_t)rnd_in(1, 2), S4J_LAYOUT_P64, 0);
-    const s4j_spikes x = random_spikes(&gif, tokens);
+    const s4j_weights w = random_weights(&gif, rows, benching ? 2 : (int32_t)rnd_in(1, 2), S4J_LAYOUT_P64, 0, ANY);
+    const s4j_spikes x = random_spikes(&gif, tokens, ANY);
     uint64_t *planes = NEW(uint64_t, tokens * s4j_plane_words(&gif));
     s4j_planes(base, &gif, &x, planes, 0, tokens);
     seal(planes);
