@@ -1,6 +1,6 @@
 package io.github.spike4j.tokenizer;
 
-import java.util.Collection;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,7 +9,9 @@ import java.util.TreeMap;
 /** Tokens that are found in the text before the model sees it: those that match the raw text, and those that match the normalized one. */
 final class AddedTokens {
     private final Map<String, AddedToken> byText = new HashMap<>();
-    private final TreeMap<Integer, AddedToken> byId = new TreeMap<>();
+    /** In ascending order of {@link #ids}. */
+    private final AddedToken[] byId;
+    private final int[] ids;
     private final Matcher raw = new Matcher();
     private final Matcher normalized = new Matcher();
 
@@ -28,13 +30,16 @@ final class AddedTokens {
     }
 
     AddedTokens(List<AddedToken> tokens, Normalizer normalizer) {
+        TreeMap<Integer, AddedToken> sorted = new TreeMap<>();
         for (AddedToken token : tokens) {
             byText.put(token.content, token);
-            byId.put(token.id, token);
+            sorted.put(token.id, token);
             if (token.content.isEmpty()) continue;
             if (token.normalized) normalized.add(normalizer == null ? token.content : normalizer.apply(token.content), token);
             else raw.add(token.content, token);
         }
+        byId = sorted.values().toArray(AddedToken[]::new);
+        ids = sorted.keySet().stream().mapToInt(id -> id).toArray();
     }
 
     AddedToken find(String text) {
@@ -42,15 +47,12 @@ final class AddedTokens {
     }
 
     AddedToken find(int id) {
-        return byId.get(id);
-    }
-
-    Collection<AddedToken> all() {
-        return byId.values();
+        int i = Arrays.binarySearch(ids, id);
+        return i >= 0 ? byId[i] : null;
     }
 
     int size() {
-        return byId.isEmpty() ? 0 : byId.lastKey() + 1;
+        return ids.length == 0 ? 0 : ids[ids.length - 1] + 1;
     }
 
     /** Cuts a text at the tokens of one of the two kinds; {@code special} false leaves special tokens as text. */

@@ -18,9 +18,9 @@ sealed interface Decoder {
         /** Whether this is the first token of the text. */
         boolean first;
 
-        void set(String token, boolean first) {
+        /** Empty, for the next token. */
+        void reset(boolean first) {
             text.setLength(0);
-            text.append(token);
             bytes.clear();
             isBytes = false;
             this.first = first;
@@ -36,11 +36,9 @@ sealed interface Decoder {
      * @param stripped the character whose first {@code stripCount} leading occurrences in the whole text are dropped
      */
     record Plan(List<Decoder> steps, int stripped, int stripCount) {
-        void apply(String token, boolean first, Piece piece) {
-            piece.set(token, first);
-            for (Decoder step : steps) {
-                if (!piece.isBytes) step.apply(piece);
-            }
+        /** From the token's text in the piece to its bytes. */
+        void apply(Piece piece) {
+            for (int i = 0; i < steps.size() && !piece.isBytes; i++) steps.get(i).apply(piece);
             piece.finish();
         }
     }

@@ -28,11 +28,9 @@ public final class StreamDecoder {
         return text.toString();
     }
 
-    /** Appends the characters that this token completes. An id that is no token (padding of a model's vocabulary) has none. */
+    /** Appends the characters that this token completes. An id that is no token (padding of a model's vocabulary) has none. Allocates nothing. */
     public void push(int id, StringBuilder out) {
-        String token = tokenizer.token(id);
-        if (token == null || skipSpecial && tokenizer.isSpecial(id)) return;
-        plan.apply(token, first, piece);
+        if (skipSpecial && tokenizer.isSpecial(id) || !tokenizer.decode(id, first, piece)) return;
         first = false;
         for (int i = 0; i < piece.bytes.length; i++) {
             int from = out.length();

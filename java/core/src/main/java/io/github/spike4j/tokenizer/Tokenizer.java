@@ -92,11 +92,19 @@ public final class Tokenizer {
 
     /** The bytes that a token stands for within a text (not as its first token); maybe a part of a character. */
     public byte[] bytes(int id) {
-        String token = token(id);
-        if (token == null) return new byte[0];
         Decoder.Piece piece = new Decoder.Piece();
-        decoder.apply(token, false, piece);
-        return Arrays.copyOf(piece.bytes.array, piece.bytes.length);
+        return decode(id, false, piece) ? Arrays.copyOf(piece.bytes.array, piece.bytes.length) : new byte[0];
+    }
+
+    /** The token's bytes into the piece; false if no token has this id. */
+    boolean decode(int id, boolean first, Decoder.Piece piece) {
+        piece.reset(first);
+        AddedTokens.AddedToken token = added.find(id);
+        if (token != null) piece.text.append(token.content());
+        else if (model.vocabulary().has(id)) model.vocabulary().text(id, piece.text);
+        else return false;
+        decoder.apply(piece);
+        return true;
     }
 
     /** One more than the highest token id; a model may have more rows. */

@@ -16,6 +16,13 @@ final class Utf8 {
         return n;
     }
 
+    /** The well-formed character of {@code n} bytes at {@code i}. */
+    static int codePoint(byte[] s, int i, int n) {
+        int c = n == 1 ? s[i] : s[i] & 0x7F >> n;
+        for (int k = 1; k < n; k++) c = c << 6 | s[i + k] & 0x3F;
+        return c;
+    }
+
     /** The string itself, or with U+FFFD for each unpaired surrogate: such a char has no UTF-8 form. */
     static String wellFormed(String s) {
         for (int i = 0; i < s.length(); i++) {

@@ -87,9 +87,13 @@ final class Vocabulary {
         return new String(texts.array, start, end[entry] - start, StandardCharsets.UTF_8);
     }
 
-    void text(int tokenId, Bytes out) {
+    /** Appends the token's text. */
+    void text(int tokenId, StringBuilder out) {
         int entry = entryOfId[tokenId];
-        out.add(texts.array, start(entry), end[entry]);
+        for (int i = start(entry), n; i < end[entry]; i += n) {
+            n = Utf8.wellFormedLength(texts.array, i, end[entry]);
+            out.appendCodePoint(Utf8.codePoint(texts.array, i, n));
+        }
     }
 
     private int start(int entry) {

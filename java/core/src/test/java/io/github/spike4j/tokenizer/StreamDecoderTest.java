@@ -2,8 +2,11 @@ package io.github.spike4j.tokenizer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +65,23 @@ class StreamDecoderTest {
             }
             for (int i = cut; i < ids.length; i++) before.append(stream.push(ids[i]));
             assertEquals("one two \uD83E\uDD99 three", before.toString());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {SharedData.NOVELWIKI, SharedData.MISTRAL})
+    void allocatesNothing(String name) throws IOException {
+        Tokenizer t = SharedData.tokenizer(name);
+        int[] ids = t.encode(SharedData.text(SharedData.NOVEL).substring(0, 20_000), true);
+        StreamDecoder stream = t.streamDecoder(true);
+        StringBuilder out = new StringBuilder(1 << 16);
+        ThreadMXBean threads = ManagementFactory.getPlatformMXBean(ThreadMXBean.class);
+        for (int round = 0; round < 2; round++) {
+            out.setLength(0);
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int id : ids) stream.push(id, out);
+            long bytes = threads.getCurrentThreadAllocatedBytes() - before;
+            if (round == 1) assertTrue(bytes < 1024, bytes + " bytes for " + ids.length + " tokens");
         }
     }
 }

@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import io.github.spike4j.Sampling;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -110,6 +112,26 @@ class SamplerTest {
                 () -> Sampling.builder().minP(1.1).build(), () -> Sampling.builder().topK(-1).build(), () -> Sampling.builder().repetitionPenalty(0).build(),
                 () -> Sampling.builder().stop("").build(), () -> Sampling.builder().maxTokens(0).build())) {
             assertThrows(IllegalArgumentException.class, r::run);
+        }
+    }
+
+    @Test
+    void allocatesNothing() {
+        float[] logits = new float[2000];
+        for (int i = 0; i < logits.length; i++) logits[i] = i * 7 % 31;
+        Sampler sampler = new Sampler(Sampling.builder().temperature(0.9).topK(300).topP(0.95).minP(0.01).repetitionPenalty(1.1).build(), logits.length);
+        StopMatcher stop = new StopMatcher(List.of("</s>", "\n\n"));
+        StringBuilder out = new StringBuilder(1 << 16);
+        ThreadMXBean threads = ManagementFactory.getPlatformMXBean(ThreadMXBean.class);
+        for (int round = 0; round < 2; round++) {
+            out.setLength(0);
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < 1000; i++) {
+                sampler.accept(sampler.sample(logits));
+                stop.push("word <\n", out);
+            }
+            long bytes = threads.getCurrentThreadAllocatedBytes() - before;
+            if (round == 1) assertTrue(bytes < 1024, bytes + " bytes for 1000 tokens");
         }
     }
 
