@@ -2,7 +2,7 @@
 module io.github.spike4j.convert {
     requires io.github.spike4j;
     requires io.github.spike4j.format;
-    requires tools.jackson.databind;
+    requires transitive tools.jackson.databind;
 
     exports io.github.spike4j.convert;
 }

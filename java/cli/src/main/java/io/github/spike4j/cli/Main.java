@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         subcommands = {
-            RunCommand.class, PerplexityCommand.class, InspectCommand.class, VerifyCommand.class, InfoCommand.class
+            ConvertCommand.class, RunCommand.class, PerplexityCommand.class, InspectCommand.class, VerifyCommand.class, InfoCommand.class
         },
         sortOptions = false)
 public final class Main implements Runnable {

@@ -1,0 +1,152 @@
+package io.github.spike4j.cli;
+
+import io.github.spike4j.convert.ConvertReport;
+import io.github.spike4j.convert.ConvertRequest;
+import io.github.spike4j.convert.Converter;
+import io.github.spike4j.convert.ProgressListener;
+import io.github.spike4j.convert.Recipe;
+import io.github.spike4j.convert.RecipeException;
+import io.github.spike4j.convert.Recipes;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code spike4j convert}. */
+@Command(name = "convert", description = "Turn a checkpoint into a spiking .s4j file.", sortOptions = false,
+        mixinStandardHelpOptions = true)
+final class ConvertCommand implements Callable<Integer> {
+
+    @Parameters(paramLabel = "SOURCE", description = "Hugging Face folder or llama2.c .bin.")
+    private Path source;
+
+    @Option(names = {"-o", "--output"}, required = true, paramLabel = "OUT.s4j", description = "File to write; replaced if it exists.")
+    private Path output;
+
+    @Option(names = "--recipe", required = true, paramLabel = "NAME|FILE.json", description = "Built-in recipe or a JSON file.")
+    private String recipe;
+
+    @Option(names = "--calibration", paramLabel = "TEXT", description = "UTF-8 text for masks, frozen ranges and weight errors.")
+    private Path calibration;
+
+    @Option(names = "--threads", paramLabel = "N", description = "Threads; the result does not depend on them.")
+    private int threads = Runtime.getRuntime().availableProcessors();
+
+    @Option(names = "--quiet", description = "No progress bar.")
+    private boolean quiet;
+
+    @ArgGroup(validate = false, heading = "Changes to the recipe:%n")
+    private Changes changes = new Changes();
+
+    @Mixin
+    private Report report;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** Fields of the recipe, by their names in its JSON form. */
+    static final class Changes {
+        @Option(names = "--weight-group", paramLabel = "N", description = "Weights of one scale, a multiple of 16; 0: a row.")
+        private Integer weightGroup;
+
+        @Option(names = "--act-group", paramLabel = "N", description = "Activations of one scale, a multiple of 16; 0: a token.")
+        private Integer actGroup;
+
+        @Option(names = "--ranges", paramLabel = "shared|separate", description = "Range of salient channels.")
+        private String ranges;
+
+        @Option(names = "--masks", paramLabel = "shared|own", description = "Mask of linears with one input.")
+        private String masks;
+
+        @Option(names = "--k", paramLabel = "token|frozen", description = "Ranges of K.")
+        private String k;
+
+        @Option(names = "--q-bits", paramLabel = "4|8", description = "Width of Q.")
+        private Integer qBits;
+
+        @Option(names = "--saliency", paramLabel = "paper|max|gain|random", description = "Score that picks salient channels.")
+        private String saliency;
+
+        @Option(names = "--clip", paramLabel = "C", description = "Factor on the range of ordinary channels, in (0, 1].")
+        private Double clip;
+
+        private Map<String, Object> map() {
+            var map = new HashMap<String, Object>();
+            map.put("weightGroup", weightGroup);
+            map.put("actGroup", actGroup);
+            map.put("ranges", ranges);
+            map.put("masks", masks);
+            map.put("k", k);
+            map.put("qBits", qBits);
+            map.put("saliency", saliency);
+            map.put("clip", clip);
+            map.values().removeIf(Objects::isNull);
+            return map;
+        }
+    }
+
+    /** The {@code --json} form. */
+    record Result(String file, long fileBytes, String recipe, long parameters, int layers, List<String> warnings, double seconds) {}
+
+    @Override
+    public Integer call() throws Exception {
+        if (threads < 1) {
+            throw new ParameterException(spec.commandLine(), "--threads must be 1 or more, not " + threads);
+        }
+        var chosen = recipe();
+        Failure.readable(source);
+        if (calibration != null) {
+            Failure.readableFile(calibration);
+        }
+        var request = new ConvertRequest(source, output, chosen, calibration, threads, true);
+        ConvertReport done;
+        try (var progress = Progress.of("convert", quiet, spec.commandLine().getErr())) {
+            done = Converter.convert(request, listener(progress));
+        }
+        report.print(
+                new Result(done.file().toString(), done.fileBytes(), done.recipe(), done.parameters(), done.layers(), done.warnings(),
+                        done.seconds()),
+                "%s: %,d bytes, recipe %s, %,d parameters, %.1f s".formatted(done.file(), done.fileBytes(), done.recipe(),
+                        done.parameters(), done.seconds()));
+        return 0;
+    }
+
+    private static ProgressListener listener(Progress progress) {
+        return new ProgressListener() {
+            @Override
+            public void progress(String phase, long done, long total) {
+                progress.progress(phase, done, total);
+            }
+
+            @Override
+            public void warning(String message) {
+                progress.warning(message);
+            }
+        };
+    }
+
+    private Recipe recipe() {
+        var file = recipe.endsWith(".json");
+        try {
+            if (file) {
+                Failure.readableFile(Path.of(recipe));
+            }
+            return Recipes.change(Recipes.resolve(recipe), changes.map());
+        } catch (RecipeException e) {
+            if (file && changes.map().isEmpty()) {
+                throw e;
+            }
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+        }
+    }
+}
