@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,7 +30,6 @@ import io.github.spike4j.format.TokenizerInfo;
 final class ModelFile {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     /** Rows packed at a time. */
     private static final int BLOCK = 256;
 
@@ -74,19 +74,23 @@ final class ModelFile {
     void embedding(Matrix table) throws IOException {
         var encoding = recipe.weightBits() == 32 ? Encoding.F32 : Encoding.BF16;
         var info = TensorInfo.row("embedding", encoding, table.rows(), table.columns());
-        var values = new float[table.columns()];
-        try (var arena = Arena.ofConfined(); var channel = writer.tensor(info)) {
-            var row = arena.allocate(info.bytes() / table.rows(), 64);
+        try (var channel = writer.tensor(info)) {
+            var values = new float[table.columns()];
+            var block = new byte[(int) (info.bytes() / table.rows()) * Math.min(BLOCK, table.rows())];
+            var bytes = ByteBuffer.wrap(block).order(ByteOrder.LITTLE_ENDIAN);
             for (int r = 0; r < table.rows(); r++) {
                 table.read(r, values, 0);
-                for (int c = 0; c < values.length; c++) {
+                for (float v : values) {
                     if (encoding == Encoding.F32) {
-                        row.set(FLOAT, 4L * c, values[c]);
+                        bytes.putFloat(v);
                     } else {
-                        row.set(SHORT, 2L * c, Layouts.toBf16(values[c]));
+                        bytes.putShort(Layouts.toBf16(v));
                     }
                 }
-                channel.write(row.asByteBuffer());
+                if (!bytes.hasRemaining() || r == table.rows() - 1) {
+                    channel.write(bytes.flip());
+                    bytes.clear();
+                }
             }
         }
     }
