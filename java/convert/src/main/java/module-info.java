@@ -1,8 +1,8 @@
 /** Conversion of checkpoints into {@code .s4j} files. */
 module io.github.spike4j.convert {
     requires io.github.spike4j;
-    requires io.github.spike4j.format;
-    requires transitive tools.jackson.databind;
+    requires transitive io.github.spike4j.format;
+    requires tools.jackson.databind;
 
     exports io.github.spike4j.convert;
 }
