@@ -13,14 +13,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.regex.Pattern;
 
 /** The invariants of a manifest (SPEC.md, "Manifest"). What passes here can be handed to a kernel without a further look. */
 final class Checks {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*+");
-    private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
     private static final int MAX_SEGMENTS = 4;
 
     private final Path file;
@@ -80,13 +77,9 @@ final class Checks {
         }
     }
 
-    static String otherVersion(int version) {
-        return "format version " + version + ", this version reads " + Manifest.VERSION + ": use "
-                + (version > Manifest.VERSION ? "a newer" : "an older") + " Spike4J or convert the model again";
-    }
-
     private void structure() throws S4jFormatException {
-        require(manifest.formatVersion() == Manifest.VERSION, otherVersion(manifest.formatVersion()));
+        require(manifest.formatVersion() == Manifest.VERSION, "formatVersion %d, this version reads %d",
+                manifest.formatVersion(), Manifest.VERSION);
         require(manifest.architecture() != null, "architecture is null");
         require(manifest.compute() != null && Set.of("spiking", "dense").contains(manifest.compute()),
                 "compute '%s', this version knows spiking and dense", manifest.compute());
@@ -152,7 +145,7 @@ final class Checks {
             elements *= d;
         }
         require(t.bytes() >= 1 && t.bytes() <= Container.MAX_BYTES, "%s: %d bytes", what, t.bytes());
-        require(t.sha256() != null && SHA256.matcher(t.sha256()).matches(), "%s: sha256 '%s'", what, t.sha256());
+        require(t.sha256() != null && t.sha256().matches("[0-9a-f]{64}"), "%s: sha256 '%s'", what, t.sha256());
         if (t.layout() == Layout.ROW) {
             require(t.encoding().bits() >= 8, "%s: layout ROW does not hold %s", what, t.encoding());
             require(t.bytes() == elements * t.encoding().bits() / 8, "%s: %d bytes, its shape needs %d", what, t.bytes(),
@@ -376,7 +369,7 @@ final class Checks {
     }
 
     static boolean isLegalTensor(String name) {
-        return name != null && name.length() <= Container.MAX_TENSOR_NAME && NAME.matcher(name).matches();
+        return name != null && name.length() <= Container.MAX_TENSOR_NAME && name.matches("[a-z0-9_-][a-z0-9._-]*");
     }
 
     private static boolean noNulls(Collection<?> all) {

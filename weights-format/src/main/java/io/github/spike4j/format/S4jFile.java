@@ -304,26 +304,19 @@ public final class S4jFile implements AutoCloseable {
     private Manifest readManifest() throws S4jFormatException {
         byte[] json = entry(Container.MANIFEST);
         try {
-            Manifest read = Json.MAPPER.readValue(json, Manifest.class);
-            if (read == null) {
-                throw new S4jFormatException(file, Container.MANIFEST, "is null");
+            JsonNode tree = Json.MAPPER.readTree(json);
+            JsonNode version = tree.get("formatVersion");
+            if (version == null || !version.isInt()) {
+                throw new S4jFormatException(file, Container.MANIFEST, "no formatVersion");
             }
-            return read;
+            if (version.intValue() != Manifest.VERSION) {
+                throw new S4jFormatException(file, Container.MANIFEST, "format version " + version + ", this version reads "
+                        + Manifest.VERSION + ": use " + (version.intValue() > Manifest.VERSION ? "a newer" : "an older")
+                        + " Spike4J or convert the model again");
+            }
+            return Json.MAPPER.treeToValue(tree, Manifest.class);
         } catch (JacksonException e) {
-            checkVersion(json);
             throw new S4jFormatException(file, Container.MANIFEST, e.getOriginalMessage() + where(e), e);
-        }
-    }
-
-    /** A manifest of another version need not have this version's fields: say so instead of naming the first that differs. */
-    private void checkVersion(byte[] json) throws S4jFormatException {
-        try {
-            JsonNode version = Json.MAPPER.readTree(json).get("formatVersion");
-            if (version != null && version.isInt() && version.intValue() != Manifest.VERSION) {
-                throw new S4jFormatException(file, Container.MANIFEST, Checks.otherVersion(version.intValue()));
-            }
-        } catch (JacksonException e) {
-            // no JSON at all: the caller says so
         }
     }
 

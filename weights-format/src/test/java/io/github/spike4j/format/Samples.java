@@ -11,10 +11,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.stream.IntStream;
 
 /** A small model with every layout, encoding and option of the format; its numbers mean nothing. */
 final class Samples {
+    private static final Architecture SPIKING =
+            new Architecture("llama", 2, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true);
+    private static final Architecture DENSE = new Architecture("llama", 1, 20, 30, 2, 1, 10, 18, 64, 1e-6f, 500000, false);
 
     /** What was written, to compare with what is read. */
     final Map<String, byte[]> data = new LinkedHashMap<>();
@@ -26,33 +28,29 @@ final class Samples {
     private final boolean dense;
     private final Architecture a;
 
-    private Samples(boolean dense, int layers) {
+    private Samples(boolean dense) {
         this.dense = dense;
-        this.a = dense ? new Architecture("llama", layers, 20, 30, 2, 1, 10, 18, 64, 1e-6f, 500000, false)
-                : new Architecture("llama", layers, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true);
+        this.a = dense ? DENSE : SPIKING;
     }
 
     static Samples spiking() {
-        return spiking(2);
-    }
-
-    static Samples spiking(int layers) {
-        var s = new Samples(false, layers);
+        var s = new Samples(false);
         s.build();
         return s;
     }
 
     static Samples dense() {
-        var s = new Samples(true, 1);
+        var s = new Samples(true);
         s.build();
         return s;
     }
 
     Manifest manifest() {
-        var layers = IntStream.range(0, a.layers()).mapToObj(i -> "layers." + i + ".")
-                .map(layer -> new AttentionLayer(layer + "k_permutation", layer + "v_permutation", new int[] {2, 0},
-                        new int[] {1, 3}, layer + "k_scale", layer + "k_zero")).toList();
-        var at = dense ? null : new Attention(8, new int[] {4, 5}, new int[] {4, 5}, "frozen", layers);
+        var at = dense ? null : new Attention(8, new int[] {4, 5}, new int[] {4, 5}, "frozen", List.of(
+                new AttentionLayer("layers.0.k_permutation", "layers.0.v_permutation", new int[] {2, 0}, new int[] {1, 3},
+                        "layers.0.k_scale", "layers.0.k_zero"),
+                new AttentionLayer("layers.1.k_permutation", "layers.1.v_permutation", new int[] {2, 0}, new int[] {1, 3},
+                        "layers.1.k_scale", "layers.1.k_zero")));
         var provenance = new LinkedHashMap<String, String>();
         provenance.put("source", "random numbers");
         provenance.put("tool", "Samples");

@@ -19,6 +19,8 @@ final class Executor implements AutoCloseable, Team.Job {
     private final Kernels kernels;
     private final Team team;
     private final Phase[] phases;
+    /** The phases from here on are for logits. */
+    private final int firstSelected;
     private Workspace workspace;
     private Batch batch;
     /** By row: silent codes, and the first phase that was not finite or -1. */
@@ -33,6 +35,11 @@ final class Executor implements AutoCloseable, Team.Job {
         this.kernels = kernels;
         this.team = team;
         phases = model.phases().toArray(Phase[]::new);
+        int first = 0;
+        while (!(phases[first] instanceof Phase.Select)) {
+            first++;
+        }
+        firstSelected = first;
         attendBounds = new int[team.threads() + 1];
     }
 
@@ -119,12 +126,11 @@ final class Executor implements AutoCloseable, Team.Job {
 
     @Override
     public void run(int thread) {
-        for (int p = 0; p < phases.length; p++) {
+        // Known before the first barrier: after the last one, the batch may already be the next.
+        int count = batch.selectedCount() == 0 ? firstSelected : phases.length;
+        for (int p = 0; p < count; p++) {
             var phase = phases[p];
             int rows = rows(phase);
-            if (rows == 0) {
-                continue;
-            }
             if (failure == null) {
                 try {
                     execute(p, phase, rows, thread);
