@@ -37,6 +37,17 @@ S4J_INLINE __m256i lanes(int64_t n)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)min64(n, 8)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
+/* out (+)= the first n (at least 1) of 8 lanes. Whole vectors apart: vmaskmovps to memory is microcode on AMD. */
+S4J_INLINE void put_lanes(float *out, __m256 v, int64_t n, int add)
+{
+    if (n >= 8) {
+        _mm256_storeu_ps(out, add ? _mm256_add_ps(_mm256_loadu_ps(out), v) : v);
+    } else {
+        const __m256i live = lanes(n);
+        _mm256_maskstore_ps(out, live, add ? _mm256_add_ps(_mm256_maskload_ps(out, live), v) : v);
+    }
+}
+
 S4J_INLINE float max_ps(__m256 v)
 {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

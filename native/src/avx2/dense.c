@@ -176,17 +176,13 @@ static void gemv_any(int64_t P, int64_t T, int bf16, const uint8_t *w, int64_t s
 static void finish(const float *total, const float *bias, int64_t tokens, int32_t flags, int64_t rows, float *y, int64_t ys)
 {
     for (int h = 0; 8 * h < rows; h++) {
-        const __m256i live = lanes(rows - 8 * h);
         for (int64_t t = 0; t < tokens; t++) {
             float *out = y + t * ys + 8 * h;
             __m256 v = _mm256_loadu_ps(total + ROWS * t + 8 * h);
             if (bias) {
                 v = _mm256_add_ps(v, _mm256_loadu_ps(bias + 8 * h));
             }
-            if (flags & S4J_ADD) {
-                v = _mm256_add_ps(_mm256_maskload_ps(out, live), v);
-            }
-            _mm256_maskstore_ps(out, live, v);
+            put_lanes(out, v, rows - 8 * h, flags & S4J_ADD);
         }
     }
 }

@@ -189,7 +189,6 @@ static void scale_sums(const int32_t *D, const float *s, int64_t tokens, const f
 static void finish(const float *Y, const float *bias, int64_t tokens, int32_t flags, int64_t rows, float *y, int64_t y_stride)
 {
     for (int h = 0; 8 * h < rows; h++) {
-        __m256i live = lanes(S4J_MUT(37, 8, rows - 8 * h));
         __m256 b = bias ? _mm256_loadu_ps(bias + 8 * h) : _mm256_setzero_ps();
         for (int64_t t = 0; t < tokens; t++) {
             float *out = y + t * y_stride + 8 * h;
@@ -197,10 +196,7 @@ static void finish(const float *Y, const float *bias, int64_t tokens, int32_t fl
             if (bias) {
                 v = _mm256_add_ps(v, b);
             }
-            if (flags & S4J_ADD) {
-                v = _mm256_add_ps(_mm256_maskload_ps(out, live), v);
-            }
-            _mm256_maskstore_ps(out, live, v);
+            put_lanes(out, v, S4J_MUT(37, 8, rows - 8 * h), flags & S4J_ADD);
         }
     }
 }

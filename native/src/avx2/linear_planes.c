@@ -54,7 +54,6 @@ int32_t s4j_linear_planes_avx2(const s4j_gif *gif, const s4j_weights *w, const s
     const int64_t stride = s4j_plane_words(gif), rows = s4j_panels(w->rows) * S4J_ROWS, G = gif->groups;
     for (int64_t row = begin; row < end; row += LANES) {
         const int64_t p = row / S4J_ROWS, r = row % S4J_ROWS;
-        const __m256i live = lanes(end - row);
         const __m256i zw = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(w->zero + p * S4J_ROWS + r)));
         const __m256 sw = _mm256_loadu_ps(w->scale + row);
         for (int64_t t = 0; t < tokens; t++) {
@@ -84,10 +83,7 @@ int32_t s4j_linear_planes_avx2(const s4j_gif *gif, const s4j_weights *w, const s
             if (w->bias) {
                 v = _mm256_add_ps(v, _mm256_loadu_ps(w->bias + row));
             }
-            if (flags & S4J_ADD) {
-                v = _mm256_add_ps(_mm256_maskload_ps(out, live), v);
-            }
-            _mm256_maskstore_ps(out, live, v);
+            put_lanes(out, v, end - row, flags & S4J_ADD);
         }
     }
     return S4J_OK;

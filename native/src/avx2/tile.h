@@ -206,7 +206,14 @@ static void gemm(const panel_t *p, int32_t bits, const int8_t *x, int64_t xs, co
         } else {
             unpack(bits, p->data, k0, k1, wb);
         }
+        /* The next block's codes come into L2 while this one's tiles run: a burst of 4 KiB is too short for the hardware. */
+        const char *ahead = (const char *)p->data + k1 * ROWS * bits / 8;
+        const char *stop = ahead + block * ROWS * bits / 8;
+        const int64_t lines = (block * ROWS * bits / 8 * TILE / tokens + 63) / 64;
         for (int64_t t = 0; t < tokens; t += TILE) {
+            for (int64_t i = 0; i < lines && ahead < stop; i++, ahead += 64) {
+                _mm_prefetch(ahead, _MM_HINT_T1);
+            }
             (p->budget ? tile_u8_any : tile_s16_any)(min64(TILE, tokens - t), p, w, x + t * xs, xs, mult ? mult + t * ms : NULL,
                                                      ms, k0, k1, D + t * ROWS);
         }
