@@ -13,11 +13,14 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 
 /** The invariants of a manifest (SPEC.md, "Manifest"). What passes here can be handed to a kernel without a further look. */
 final class Checks {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*+");
+    private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
     private static final int MAX_SEGMENTS = 4;
 
     private final Path file;
@@ -77,9 +80,13 @@ final class Checks {
         }
     }
 
+    static String otherVersion(int version) {
+        return "format version " + version + ", this version reads " + Manifest.VERSION + ": use "
+                + (version > Manifest.VERSION ? "a newer" : "an older") + " Spike4J or convert the model again";
+    }
+
     private void structure() throws S4jFormatException {
-        require(manifest.formatVersion() == Manifest.VERSION, "formatVersion %d, this version reads %d",
-                manifest.formatVersion(), Manifest.VERSION);
+        require(manifest.formatVersion() == Manifest.VERSION, otherVersion(manifest.formatVersion()));
         require(manifest.architecture() != null, "architecture is null");
         require(manifest.compute() != null && Set.of("spiking", "dense").contains(manifest.compute()),
                 "compute '%s', this version knows spiking and dense", manifest.compute());
@@ -138,14 +145,15 @@ final class Checks {
         String what = "tensor " + t.name();
         require(tensors.put(t.name(), t) == null, "%s is there twice", what);
         require(t.encoding() != null && t.layout() != null, "%s: encoding or layout is null", what);
-        require(t.shape() != null && t.shape().length >= 1 && t.shape().length <= 4, "%s: shape has not 1 to 4 dimensions", what);
+        require(t.shape() != null && t.shape().length >= 1 && t.shape().length <= 4, "%s: shape has not 1 to 4 dimensions",
+                what);
         long elements = 1;
         for (long d : t.shape()) {
             require(d >= 1 && d <= Container.MAX_BYTES / elements, "%s: shape %s", what, Arrays.toString(t.shape()));
             elements *= d;
         }
         require(t.bytes() >= 1 && t.bytes() <= Container.MAX_BYTES, "%s: %d bytes", what, t.bytes());
-        require(t.sha256() != null && t.sha256().matches("[0-9a-f]{64}"), "%s: sha256 '%s'", what, t.sha256());
+        require(t.sha256() != null && SHA256.matcher(t.sha256()).matches(), "%s: sha256 '%s'", what, t.sha256());
         if (t.layout() == Layout.ROW) {
             require(t.encoding().bits() >= 8, "%s: layout ROW does not hold %s", what, t.encoding());
             require(t.bytes() == elements * t.encoding().bits() / 8, "%s: %d bytes, its shape needs %d", what, t.bytes(),
@@ -236,9 +244,10 @@ final class Checks {
         require(manifest.compute().equals("spiking"), "%s has an input in a dense model", what);
         InputGroup group = manifest.inputGroups().get(l.input());
         require(group != null, "%s: no input group %s", what, l.input());
-        require(group.channels() == channels, "%s has %d channels, its input %s %d", what, channels, l.input(), group.channels());
+        require(group.channels() == channels, "%s has %d channels, its input %s %d", what, channels, l.input(),
+                group.channels());
         require(switch (weight.layout()) {
-            case R16 -> weight.encoding() == Encoding.U2 || weight.encoding() == Encoding.U4 || weight.encoding() == Encoding.U8;
+            case R16 -> Set.of(Encoding.U2, Encoding.U4, Encoding.U8).contains(weight.encoding());
             case C1 -> weight.encoding() == Encoding.U4;
             case P64 -> weight.encoding() == Encoding.U2;
             case ROW -> false;
@@ -369,7 +378,7 @@ final class Checks {
     }
 
     static boolean isLegalTensor(String name) {
-        return name != null && name.length() <= Container.MAX_TENSOR_NAME && name.matches("[a-z0-9_-][a-z0-9._-]*");
+        return name != null && name.length() <= Container.MAX_TENSOR_NAME && NAME.matcher(name).matches();
     }
 
     private static boolean noNulls(Collection<?> all) {

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /**
  * The canonical ZIP bytes of SPEC.md, "Container": for given entries there is exactly one legal encoding of every header, so
@@ -52,6 +53,8 @@ final class Container {
         }
     }
 
+    private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*+(/[a-z0-9_-][a-z0-9._-]*+)*+");
+
     private Container() { }
 
     /** 4096 for tensors of at least 64 KiB, else 64. */
@@ -66,7 +69,7 @@ final class Container {
 
     /** Whether a name is legal: relative, {@code [a-z0-9._/-]}, no empty part and none that starts with a dot. */
     static boolean isLegal(String name) {
-        return name.length() <= MAX_NAME && name.matches("[a-z0-9_-][a-z0-9._-]*(/[a-z0-9_-][a-z0-9._-]*)*");
+        return name.length() <= MAX_NAME && NAME.matcher(name).matches();
     }
 
     /** Everything from the entry's offset to its data. */
@@ -87,6 +90,7 @@ final class Container {
     /** Everything from the end of the last entry's data to the end of the file. */
     static byte[] directory(List<Entry> entries) {
         long start = entries.isEmpty() ? 0 : entries.getLast().end();
+        boolean anyLarge = entries.stream().anyMatch(Entry::large);
         var out = new ByteArrayOutputStream();
         for (Entry e : entries) {
             boolean farOffset = e.offset() >= MAGIC;
@@ -94,7 +98,7 @@ final class Container {
             int extra = zip64 ? 4 + (e.large() ? 16 : 0) + (farOffset ? 8 : 0) : 0;
             ByteBuffer b = buffer(46 + e.name().length() + extra + 6);
             b.putInt(0x02014b50);
-            b.putShort((short) (zip64 ? 45 : 20));
+            b.putShort((short) (anyLarge || farOffset ? 45 : 20));
             common(b, e, zip64);
             b.putShort((short) (extra + 6));
             b.putShort((short) 0).putShort((short) 0).putShort((short) 0).putInt(0);

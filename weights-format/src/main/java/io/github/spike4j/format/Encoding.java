@@ -1,6 +1,6 @@
 package io.github.spike4j.format;
 
-/** How an element of a tensor is stored. {@link #U2}, {@link #U4} and {@link #U8} are also the storage widths of weight codes. */
+/** How an element of a tensor is stored. The storage widths of weight codes are {@link #U2}, {@link #U4} and {@link #U8}. */
 public enum Encoding {
     /** IEEE binary32, little-endian. */
     F32(32),

@@ -191,9 +191,13 @@ public final class S4jFile implements AutoCloseable {
         }
     }
 
-    /** Unmaps the file. */
+    /**
+     * Unmaps the file. Closing twice is harmless.
+     *
+     * @throws IllegalStateException if native code is working on a segment
+     */
     @Override
-    public void close() {
+    public synchronized void close() {
         if (arena.scope().isAlive()) {
             arena.close();
         }
@@ -252,10 +256,8 @@ public final class S4jFile implements AutoCloseable {
     /** Reads the directory and compares every header with its canonical bytes. */
     private Map<String, Container.Entry> directory(FileChannel channel) throws S4jFormatException {
         var list = new ArrayList<Container.Entry>();
-        // not closed: that would close the channel
-        try {
-            @SuppressWarnings("resource")
-            ZipFile zip = ZipFile.builder().setSeekableByteChannel(channel).setIgnoreLocalFileHeader(true).get();
+        // closes the channel too: everything else is read from the mapping
+        try (ZipFile zip = ZipFile.builder().setSeekableByteChannel(channel).setIgnoreLocalFileHeader(true).get()) {
             for (ZipArchiveEntry e : Collections.list(zip.getEntriesInPhysicalOrder())) {
                 list.add(new Container.Entry(e.getName(), e.getLocalHeaderOffset(), e.getSize(), e.getCrc()));
             }
@@ -304,19 +306,26 @@ public final class S4jFile implements AutoCloseable {
     private Manifest readManifest() throws S4jFormatException {
         byte[] json = entry(Container.MANIFEST);
         try {
-            JsonNode tree = Json.MAPPER.readTree(json);
-            JsonNode version = tree.get("formatVersion");
-            if (version == null || !version.isInt()) {
-                throw new S4jFormatException(file, Container.MANIFEST, "no formatVersion");
+            Manifest read = Json.MAPPER.readValue(json, Manifest.class);
+            if (read == null) {
+                throw new S4jFormatException(file, Container.MANIFEST, "is null");
             }
-            if (version.intValue() != Manifest.VERSION) {
-                throw new S4jFormatException(file, Container.MANIFEST, "format version " + version + ", this version reads "
-                        + Manifest.VERSION + ": use " + (version.intValue() > Manifest.VERSION ? "a newer" : "an older")
-                        + " Spike4J or convert the model again");
-            }
-            return Json.MAPPER.treeToValue(tree, Manifest.class);
+            return read;
         } catch (JacksonException e) {
+            checkVersion(json);
             throw new S4jFormatException(file, Container.MANIFEST, e.getOriginalMessage() + where(e), e);
+        }
+    }
+
+    /** A manifest of another version need not have this version's fields: say so instead of naming the first that differs. */
+    private void checkVersion(byte[] json) throws S4jFormatException {
+        try {
+            JsonNode version = Json.MAPPER.readTree(json).get("formatVersion");
+            if (version != null && version.isInt() && version.intValue() != Manifest.VERSION) {
+                throw new S4jFormatException(file, Container.MANIFEST, Checks.otherVersion(version.intValue()));
+            }
+        } catch (JacksonException e) {
+            // no JSON at all: the caller says so
         }
     }
 
@@ -324,7 +333,8 @@ public final class S4jFile implements AutoCloseable {
     private static String where(JacksonException e) {
         var path = new StringBuilder();
         for (JacksonException.Reference r : e.getPath()) {
-            path.append(r.getPropertyName() != null ? (path.isEmpty() ? "" : ".") + r.getPropertyName() : "[" + r.getIndex() + "]");
+            String name = r.getPropertyName();
+            path.append(name == null ? "[" + r.getIndex() + "]" : path.isEmpty() ? name : "." + name);
         }
         return path.isEmpty() ? "" : " (at " + path + ")";
     }

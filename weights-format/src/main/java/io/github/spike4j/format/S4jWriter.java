@@ -17,7 +17,6 @@ import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -163,16 +162,9 @@ public final class S4jWriter implements AutoCloseable {
         if (streaming) {
             throw new IllegalStateException("a tensor is still being written");
         }
-        List<TensorInfo> table = written.values().stream().map(Block::tensor).toList();
-        Manifest complete = manifest.withTensors(table);
-        Checks.structure(out, complete);
-        byte[] json = Json.WRITER.writeValueAsBytes(complete);
-        if (json.length > Container.MAX_MANIFEST || entries.size() + table.size() >= Container.MAX_ENTRIES) {
-            throw new IllegalArgumentException("too many tensors for one file");
-        }
         try (FileChannel channel = FileChannel.open(assembled, StandardOpenOption.CREATE,
                 StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            assemble(Channels.newOutputStream(channel), json);
+            assemble(Channels.newOutputStream(channel), manifest);
             channel.force(true);
         }
         S4jFile.open(assembled).close();
@@ -198,11 +190,18 @@ public final class S4jWriter implements AutoCloseable {
         Files.deleteIfExists(assembled);
     }
 
-    private void assemble(OutputStream out, byte[] json) throws IOException {
+    /** Writes the whole file. */
+    void assemble(OutputStream to, Manifest manifest) throws IOException {
+        Manifest complete = manifest.withTensors(written.values().stream().map(Block::tensor).toList());
+        Checks.structure(out, complete);
+        byte[] json = Json.WRITER.writeValueAsBytes(complete);
+        if (json.length > Container.MAX_MANIFEST || 1 + entries.size() + written.size() > Container.MAX_ENTRIES) {
+            throw new IllegalArgumentException("too many tensors for one file");
+        }
         // over a stream, not a channel: there Commons Compress checks the announced CRC instead of correcting it;
         // not closed: that would close the file before it is synced
         @SuppressWarnings("resource")
-        var zip = new ZipArchiveOutputStream(out);
+        var zip = new ZipArchiveOutputStream(to);
         zip.setUseZip64(Zip64Mode.AsNeeded);
         put(zip, Container.MANIFEST, json);
         for (var e : entries.entrySet()) {

@@ -42,7 +42,8 @@ class FuzzTest {
         var cuts = new TreeSet<Integer>();
         for (var e : PlainReader.list(dense).values()) {
             for (int d = -1; d <= 1; d++) {
-                for (long at : new long[] {e.header(), e.header() + 30, e.data(), e.data() + e.size() / 2, e.data() + e.size()}) {
+                for (long at : new long[] {e.header(), e.header() + 30, e.data(), e.data() + e.size() / 2,
+                    e.data() + e.size()}) {
                     cuts.add((int) at + d);
                 }
             }

@@ -50,7 +50,8 @@ class LayoutsTest {
             for (int s = 0; s < segments.length; s++) {
                 for (int k = 0; k < segments[s]; k++, channel++) {
                     int expected = codes[row * channels + channel] & 255;
-                    String where = layout + " " + bits + " " + rows + " " + Arrays.toString(segments) + " " + row + "," + channel;
+                    String where = "%s %d bits, %d rows of %s, row %d channel %d".formatted(layout, bits, rows,
+                            Arrays.toString(segments), row, channel);
                     assertEquals(expected, PlainReader.code(weight, layout.name(), bits, rows, segments, s, row, k), where);
                     assertEquals(expected, Layouts.codeAt(out, layout, bits, rows, segments, row, channel), where);
                 }

@@ -11,12 +11,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /** A small model with every layout, encoding and option of the format; its numbers mean nothing. */
 final class Samples {
-    private static final Architecture SPIKING =
-            new Architecture("llama", 2, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true);
-    private static final Architecture DENSE = new Architecture("llama", 1, 20, 30, 2, 1, 10, 18, 64, 1e-6f, 500000, false);
 
     /** What was written, to compare with what is read. */
     final Map<String, byte[]> data = new LinkedHashMap<>();
@@ -28,29 +26,33 @@ final class Samples {
     private final boolean dense;
     private final Architecture a;
 
-    private Samples(boolean dense) {
+    private Samples(boolean dense, int layers) {
         this.dense = dense;
-        this.a = dense ? DENSE : SPIKING;
+        this.a = dense ? new Architecture("llama", layers, 20, 30, 2, 1, 10, 18, 64, 1e-6f, 500000, false)
+                : new Architecture("llama", layers, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true);
     }
 
     static Samples spiking() {
-        var s = new Samples(false);
+        return spiking(2);
+    }
+
+    static Samples spiking(int layers) {
+        var s = new Samples(false, layers);
         s.build();
         return s;
     }
 
     static Samples dense() {
-        var s = new Samples(true);
+        var s = new Samples(true, 1);
         s.build();
         return s;
     }
 
     Manifest manifest() {
-        var at = dense ? null : new Attention(8, new int[] {4, 5}, new int[] {4, 5}, "frozen", List.of(
-                new AttentionLayer("layers.0.k_permutation", "layers.0.v_permutation", new int[] {2, 0}, new int[] {1, 3},
-                        "layers.0.k_scale", "layers.0.k_zero"),
-                new AttentionLayer("layers.1.k_permutation", "layers.1.v_permutation", new int[] {2, 0}, new int[] {1, 3},
-                        "layers.1.k_scale", "layers.1.k_zero")));
+        var layers = IntStream.range(0, a.layers()).mapToObj(i -> "layers." + i + ".")
+                .map(layer -> new AttentionLayer(layer + "k_permutation", layer + "v_permutation", new int[] {2, 0},
+                        new int[] {1, 3}, layer + "k_scale", layer + "k_zero")).toList();
+        var at = dense ? null : new Attention(8, new int[] {4, 5}, new int[] {4, 5}, "frozen", layers);
         var provenance = new LinkedHashMap<String, String>();
         provenance.put("source", "random numbers");
         provenance.put("tool", "Samples");
@@ -97,7 +99,8 @@ final class Samples {
             linear(layer + "attn_o", layer + "attn_out", a.hidden(), a.heads() * a.headDim(), Layout.R16, Encoding.U4, false);
             group(layer + "ffn_in", true, new Segment(76, 4, 0, 32, 15, 16), new Segment(4, 8, 1, 0, 1, 0));
             if (i == 0) {
-                linear(layer + "ffn_gate_up", layer + "ffn_in", 2 * a.intermediate(), a.hidden(), Layout.R16, Encoding.U4, true);
+                linear(layer + "ffn_gate_up", layer + "ffn_in", 2 * a.intermediate(), a.hidden(), Layout.R16, Encoding.U4,
+                        true);
             } else {
                 linear(layer + "ffn_gate", layer + "ffn_in", a.intermediate(), a.hidden(), Layout.R16, Encoding.U4, true);
                 linear(layer + "ffn_up", layer + "ffn_in", a.intermediate(), a.hidden(), Layout.R16, Encoding.U4, true);
