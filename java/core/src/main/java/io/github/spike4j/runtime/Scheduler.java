@@ -254,12 +254,12 @@ public final class Scheduler implements AutoCloseable {
         }
 
         private void push(int[] ids) {
-            s.require(ids.length);
             for (int id : ids) {
                 if (id < 0 || id >= s.lane.vocab()) {
                     throw new IllegalArgumentException("token id " + id + ": expected 0.." + (s.lane.vocab() - 1));
                 }
             }
+            s.require(ids.length);
             for (int id : ids) {
                 s.push(id);
             }

@@ -1,0 +1,296 @@
+package io.github.spike4j;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Flow;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Sessions, generations, failures and ends. */
+@Timeout(60)
+class EngineTest {
+    @TempDir
+    private static Path dir;
+    private static Path file;
+
+    @BeforeAll
+    static void write() throws IOException {
+        file = new TinyModel(TinyModel.Kind.SPIKING, 21).write(dir.resolve("m.s4j"));
+    }
+
+    /** Sampling that never meets the end of the model's own accord: hot, so that the text varies. */
+    private static Sampling hot(int tokens) {
+        return Sampling.builder().temperature(2).seed(5).maxTokens(tokens).build();
+    }
+
+    @Test
+    void threeLinesToText() {
+        try (var model = SpikeModel.open(file)) {
+            var text = model.generate("abc", 20);
+            assertEquals(text, model.generate("abc", 20));
+            assertFalse(text.isEmpty());
+        }
+    }
+
+    @Test
+    void bosComesFirstAndOnce() {
+        try (var model = SpikeModel.open(file); var session = model.newSession()) {
+            session.append("a");
+            session.append("b");
+            assertArrayEquals(new int[] {TinyModel.BOS, 'a', 'b'}, session.ids());
+            assertArrayEquals(new int[] {TinyModel.BOS, 'a'}, model.encode("a"));
+        }
+    }
+
+    @Test
+    void everyViewOfAGenerationIsTheSame() throws InterruptedException {
+        try (var model = SpikeModel.open(file); var session = model.newSession()) {
+            session.append("abc");
+            var generation = session.generate(hot(50));
+            var streamed = new StringBuilder();
+            generation.forEach(t -> streamed.append(t.text()));
+            var again = new StringBuilder();
+            generation.forEach(t -> again.append(t.text()));
+            var published = new StringBuilder();
+            var done = new CountDownLatch(1);
+            generation.publisher().subscribe(new Flow.Subscriber<>() {
+                private Flow.Subscription subscription;
+
+                @Override
+                public void onSubscribe(Flow.Subscription s) {
+                    subscription = s;
+                    s.request(1);
+                }
+
+                @Override
+                public void onNext(Token token) {
+                    published.append(token.text());
+                    subscription.request(1);
+                }
+
+                @Override
+                public void onError(Throwable e) {
+                    done.countDown();
+                }
+
+                @Override
+                public void onComplete() {
+                    done.countDown();
+                }
+            });
+            assertTrue(done.await(30, TimeUnit.SECONDS));
+            var result = generation.result().join();
+            assertEquals(result.text(), streamed.toString());
+            assertEquals(result.text(), again.toString());
+            assertEquals(result.text(), published.toString());
+            assertEquals(model.decode(result.ids().stream().mapToInt(i -> i).toArray()), result.text());
+        }
+    }
+
+    @Test
+    void aGenerationGoesOnWhereTheLastOneStopped() {
+        try (var model = SpikeModel.open(file); var once = model.newSession(); var twice = model.newSession()) {
+            once.append("abc");
+            twice.append("abc");
+            once.generate(Sampling.greedy(20)).result().join();
+            twice.generate(Sampling.greedy(7)).result().join();
+            twice.generate(Sampling.greedy(13)).result().join();
+            assertArrayEquals(once.ids(), twice.ids());
+            assertArrayEquals(once.logits(), twice.logits());
+        }
+    }
+
+    @Test
+    void stopTextsEndAndAreLeftOut() {
+        try (var model = SpikeModel.open(file); var session = model.newSession(); var same = model.newSession()) {
+            session.append("abc");
+            same.append("abc");
+            var text = session.generate(hot(60)).result().join().text();
+            var stop = text.substring(10, 12);
+            var result = same.generate(Sampling.builder().temperature(2).seed(5).maxTokens(60).stop(stop).build()).result().join();
+            assertEquals(Generation.Reason.STOP, result.reason());
+            assertEquals(text.substring(0, text.indexOf(stop)), result.text());
+        }
+    }
+
+    @Test
+    void cancelledAndClosedGenerationsEnd() {
+        try (var model = SpikeModel.open(file)) {
+            var session = model.newSession();
+            session.append("abc");
+            var generation = session.generate(hot(250));
+            generation.iterator().next();
+            assertThrows(IllegalStateException.class, () -> session.append("x"));
+            generation.cancel();
+            var result = generation.result().join();
+            assertTrue(result.reason() == Generation.Reason.CANCELLED || result.ids().size() == 250 || result.reason() == Generation.Reason.EOS);
+            var next = session.generate(hot(100));
+            session.close();
+            session.close();
+            next.result().join();
+            assertThrows(SpikeException.Closed.class, () -> session.append("x"));
+            assertEquals(0, model.usedBlocks());
+        }
+    }
+
+    @Test
+    void aFullContextIsOneClearError() {
+        try (var model = SpikeModel.open(file); var session = model.newSession(SessionOptions.maxContext(70))) {
+            session.append(new int[60]);
+            var e = assertThrows(SpikeException.ContextFull.class, () -> session.append(new int[11]));
+            assertTrue(e.getMessage().contains("71") && e.getMessage().contains("70"), e.getMessage());
+            assertEquals(60, session.position());
+            var result = session.generate(hot(100)).result().join();
+            assertTrue(result.reason() == Generation.Reason.CONTEXT_FULL && session.position() == 70 || result.reason() == Generation.Reason.EOS);
+            assertThrows(IllegalArgumentException.class, () -> model.newSession(SessionOptions.maxContext(301)));
+            assertThrows(IllegalArgumentException.class, () -> session.append(260));
+        }
+    }
+
+    @Test
+    void aNonFiniteSessionFailsAlone() {
+        try (var engine = SpikeEngine.builder().threads(2).promptPiece(8).build(); var model = engine.open(file);
+                var good = model.newSession(); var bad = model.newSession(); var alone = model.newSession()) {
+            alone.append(new int[40]);
+            var expected = alone.logits();
+            bad.append(1, 2, TinyModel.POISON, 3);
+            good.append(new int[40]);
+            var e = assertThrows(SpikeException.NonFinite.class, bad::logits);
+            assertEquals(0, e.layer());
+            assertEquals("attn_in", e.operation());
+            assertTrue(e.getMessage().contains("position 2"), e.getMessage());
+            assertThrows(SpikeException.NonFinite.class, () -> bad.append(1));
+            assertArrayEquals(expected, good.logits());
+            try (var failing = model.newSession()) {
+                failing.append(1);
+                failing.logits();
+                failing.append(TinyModel.POISON);
+                // it may be found before the generation starts
+                var thrown = assertThrows(RuntimeException.class, () -> failing.generate(hot(3)).result().join());
+                assertInstanceOf(SpikeException.NonFinite.class, thrown instanceof CompletionException c ? c.getCause() : thrown);
+            }
+        }
+    }
+
+    @Test
+    void silentCodesAreCounted() {
+        try (var model = SpikeModel.open(file); var session = model.newSession()) {
+            session.append(new int[50]);
+            session.logits();
+            var s = session.statistics();
+            assertEquals(50, s.tokens());
+            // per layer: attn_in 80, q, k, v 160, attn_out 80, ffn_in 80, ffn_hidden 96; the logits of one token: 80
+            assertEquals(50 * 2 * (80 + 160 + 80 + 80 + 96) + 80, s.codes());
+            assertTrue(s.silentShare() > 0 && s.silentShare() < 1);
+            assertEquals((s.codes() - s.silentCodes()) / 50.0, s.spikesPerToken());
+            assertEquals(s, model.statistics());
+        }
+    }
+
+    @Test
+    void aHundredModelsOpenAndClose() throws IOException {
+        int threads = Thread.activeCount();
+        for (int i = 0; i < 100; i++) {
+            try (var model = SpikeModel.open(file); var session = model.newSession()) {
+                session.append("x");
+                session.logits();
+            }
+        }
+        assertTrue(Thread.activeCount() <= threads + 2, "threads: " + Thread.activeCount());
+        try (var maps = Files.lines(Path.of("/proc/self/maps"))) {
+            assertEquals(0, maps.filter(l -> l.contains(file.getFileName().toString())).count(), "mappings left");
+        }
+    }
+
+    @Test
+    void closingTheEngineClosesAll() {
+        var engine = SpikeEngine.builder().threads(3).build();
+        var model = engine.open(file);
+        var session = model.newSession();
+        session.append("abc");
+        var generation = session.generate(hot(250));
+        engine.close();
+        engine.close();
+        generation.result().join();
+        assertThrows(SpikeException.Closed.class, () -> session.append("x"));
+        assertThrows(SpikeException.Closed.class, model::newSession);
+        assertThrows(SpikeException.Closed.class, () -> engine.open(file));
+        model.close();
+    }
+
+    @Test
+    void wrongNamesAreClear() {
+        assertThrows(IllegalArgumentException.class, () -> SpikeEngine.builder().backend("avx3").build());
+        assertThrows(IllegalArgumentException.class, () -> SpikeEngine.builder().tier("avx3").build());
+        var e = assertThrows(SpikeException.Format.class, () -> SpikeModel.open(dir.resolve("none.s4j")));
+        assertTrue(e.getMessage().contains("none.s4j"), e.getMessage());
+    }
+
+    @Test
+    void manyThreadsAndSessionsAtOnce() throws InterruptedException {
+        try (var engine = SpikeEngine.builder().threads(2).build(); var model = engine.open(file)) {
+            var texts = new ArrayList<String>();
+            try (var session = model.newSession()) {
+                session.append("seed");
+                texts.add(session.generate(hot(40)).result().join().text());
+            }
+            var others = new ArrayList<Thread>();
+            var seen = java.util.Collections.synchronizedList(new ArrayList<String>());
+            for (int i = 0; i < 20; i++) {
+                others.add(Thread.startVirtualThread(() -> {
+                    try (var session = model.newSession()) {
+                        session.append("seed");
+                        seen.add(session.generate(hot(40)).result().join().text());
+                    }
+                }));
+            }
+            for (var t : others) {
+                t.join();
+            }
+            assertEquals(java.util.Collections.nCopies(20, texts.getFirst()), seen);
+            assertEquals(0, model.usedBlocks());
+        }
+    }
+
+    /** The JVM ends though nothing was closed. */
+    static final class Forgetful {
+        public static void main(String[] args) {
+            var model = SpikeModel.open(Path.of(args[0]));
+            var session = model.newSession();
+            session.append("x");
+            System.out.println(session.logits().length);
+        }
+    }
+
+    @Test
+    void theJvmExits() throws IOException, InterruptedException {
+        var java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        var process = new ProcessBuilder(List.of(java, "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
+                Forgetful.class.getName(), file.toString())).redirectErrorStream(true).start();
+        assertTrue(process.waitFor(30, TimeUnit.SECONDS), "still running");
+        assertEquals(0, process.exitValue(), () -> "exit status; " + read(process));
+    }
+
+    private static String read(Process p) {
+        try {
+            return new String(p.getInputStream().readAllBytes());
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}
