@@ -11,7 +11,7 @@
 enum {
     ROWS = S4J_ROWS, /* of a panel */
     TILE = 6,        /* tokens of a tile: 12 int16 accumulators, 2 weights, 1 activation, 1 product */
-    KBLOCK = 512,    /* k of unpacked weights: 8 KiB */
+    KBLOCK = 1152,   /* k of unpacked weights: 18 KiB; four times the 288 that W4A4 sums in int16 */
     KBLOCK_S16 = 256 /* the same for u16 codes */
 };
 
