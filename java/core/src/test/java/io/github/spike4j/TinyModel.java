@@ -33,6 +33,7 @@ final class TinyModel {
     /** This token's embedding makes the residual overflow. */
     static final int POISON = 258;
 
+    /** OWN_MASKS also has bit planes (P64). */
     enum Kind { DENSE, SPIKING, OWN_MASKS, FROZEN }
 
     /** Weights in plain order: codes [rows][channels] over permuted channels; zero [row][groups or 1], mult [row][groups] or null. */
@@ -253,9 +254,14 @@ final class TinyModel {
             return Linear.dense(rows, lin.channels(), info.name(), biasName);
         }
         var group = groups.get(lin.input());
-        var info = TensorInfo.weight(name + ".weight", Layout.R16, encoding(name), rows, group.segmentChannels());
+        var layout = kind == Kind.OWN_MASKS && encoding(name) == Encoding.U2 ? Layout.P64 : Layout.R16;
+        var info = TensorInfo.weight(name + ".weight", layout, encoding(name), rows, group.segmentChannels());
         var bytes = new byte[(int) info.bytes()];
-        Layouts.packR16(lin.codes(), rows, group.segmentChannels(), encoding(name).bits(), MemorySegment.ofArray(bytes));
+        if (layout == Layout.P64) {
+            Layouts.packP64(lin.codes(), rows, group.segmentChannels(), MemorySegment.ofArray(bytes));
+        } else {
+            Layouts.packR16(lin.codes(), rows, group.segmentChannels(), encoding(name).bits(), MemorySegment.ofArray(bytes));
+        }
         put(writer, info, bytes);
         put(writer, TensorInfo.row(name + ".scale", Encoding.F32, 16L * panels), floats(lin.scale(), 16 * panels));
         int zeroGroups = lin.zero()[0].length;

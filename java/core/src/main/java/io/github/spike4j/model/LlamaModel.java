@@ -6,7 +6,6 @@ import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.GifSpec;
 import io.github.spike4j.weights.LinearWeights;
 import io.github.spike4j.weights.WeightFile;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -148,19 +147,23 @@ public final class LlamaModel {
         };
     }
 
-    /** N5: f32 [positions][headDim], the cosines of headDim / 2 angles, then their sines. */
-    public MemorySegment ropeTable(Arena arena, int positions) {
+    /** Words of bit planes of the most demanding encoding that needs them; 0 if none does. */
+    public int planeWords() {
+        return phases.stream().filter(Phase.Prepare.class::isInstance).flatMap(p -> ((Phase.Prepare) p).planes().stream())
+                .mapToInt(GifSpec::planeWords).max().orElse(0);
+    }
+
+    /** N5: rows [from, to) of the table f32 [positions][headDim], the cosines of headDim / 2 angles, then their sines. */
+    public void rope(MemorySegment table, int from, int to) {
         int d = architecture.headDim();
-        var table = arena.allocate(4L * positions * d, 64);
         var frequency = IntStream.range(0, d / 2).mapToDouble(i -> StrictMath.pow(architecture.ropeTheta(), 2.0 * i / d)).toArray();
-        for (int p = 0; p < positions; p++) {
+        for (int p = from; p < to; p++) {
             for (int i = 0; i < d / 2; i++) {
                 double angle = p / frequency[i];
                 table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + i, (float) StrictMath.cos(angle));
                 table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + d / 2 + i, (float) StrictMath.sin(angle));
             }
         }
-        return table;
     }
 
     /** Puts the phases together. */
@@ -205,6 +208,7 @@ public final class LlamaModel {
         private void inputs(int layer, String group, Phase.Source source, Buffer to, boolean add, List<String> linears) {
             boolean selected = to == Buffer.LOGITS;
             var specs = new ArrayList<GifSpec>();
+            var planes = new ArrayList<GifSpec>();
             var parts = new ArrayList<Phase.Part>();
             int offset = 0;
             for (var name : linears) {
@@ -216,12 +220,18 @@ public final class LlamaModel {
                         slot = specs.size();
                         specs.add(s.weights().spec());
                     }
+                    switch (s.weights().layout()) {
+                        case R16 -> { }
+                        case P64 -> planes.add(s.weights().spec());
+                        case C1 -> throw new SpikeException.UnsupportedModel(file.path() + ": linear " + name
+                                + " lies in layout C1, which this version cannot compute; convert the model anew with R16");
+                    }
                 }
                 parts.add(new Phase.Part(weights, slot, offset));
                 offset += weights.rows();
             }
             if (!(source instanceof Phase.Source.Plain && specs.isEmpty())) {
-                list.add(new Phase.Prepare(layer, group, source, List.copyOf(specs), selected));
+                list.add(new Phase.Prepare(layer, group, source, List.copyOf(specs), List.copyOf(planes), selected));
             }
             list.add(new Phase.Linear(layer, group, List.copyOf(parts), source.output(), to, add, selected));
         }

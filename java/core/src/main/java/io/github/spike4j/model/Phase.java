@@ -51,9 +51,11 @@ public sealed interface Phase {
     /**
      * Prepares the input of the linears that follow: split by rows.
      *
-     * @param specs an encoding each; none for dense linears
+     * @param specs  an encoding each; none for dense linears
+     * @param planes those of {@code specs} that are wanted as bit planes too
      */
-    record Prepare(int layer, String operation, Source source, List<GifSpec> specs, boolean selected) implements Phase {}
+    record Prepare(int layer, String operation, Source source, List<GifSpec> specs, List<GifSpec> planes, boolean selected)
+            implements Phase {}
 
     /**
      * One of the linears of a phase.

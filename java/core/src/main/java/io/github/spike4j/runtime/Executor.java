@@ -2,10 +2,12 @@ package io.github.spike4j.runtime;
 
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.kernels.SpikeWeights;
 import io.github.spike4j.model.Buffer;
 import io.github.spike4j.model.LlamaModel;
 import io.github.spike4j.model.Phase;
 import io.github.spike4j.weights.LinearWeights;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -22,6 +24,10 @@ final class Executor implements AutoCloseable, Team.Job {
     /** The phases from here on are for logits. */
     private final int firstSelected;
     private Workspace workspace;
+    /** N5 for the first {@link #ropePositions} positions; replaced when a sequence goes beyond. */
+    private MemorySegment rope;
+    private Arena ropeArena;
+    private int ropePositions;
     private Batch batch;
     /** By row: silent codes, and the first phase that was not finite or -1. */
     private long[] silent = new long[0];
@@ -62,6 +68,23 @@ final class Executor implements AutoCloseable, Team.Job {
         }
     }
 
+    private void reserveRope(int positions) {
+        if (positions > ropePositions) {
+            int count = Math.max(256, Integer.highestOneBit(2 * positions - 1));
+            long row = 4L * model.architecture().headDim();
+            var arena = Arena.ofShared();
+            var table = arena.allocate(row * count, 64);
+            if (rope != null) {
+                MemorySegment.copy(rope, 0, table, 0, row * ropePositions);
+                ropeArena.close();
+            }
+            model.rope(table, ropePositions, count);
+            rope = table;
+            ropeArena = arena;
+            ropePositions = count;
+        }
+    }
+
     /**
      * Computes a batch: caches grow by its rows, {@link #logits} holds the selected ones.
      *
@@ -69,6 +92,7 @@ final class Executor implements AutoCloseable, Team.Job {
      */
     void step(Batch b, int context) {
         reserve(b.rows(), b.selectedCount(), context);
+        reserveRope(b.sequences().context());
         batch = b;
         Arrays.fill(silent, 0, b.rows(), 0);
         Arrays.fill(failedPhase, 0, b.rows(), -1);
@@ -215,7 +239,11 @@ final class Executor implements AutoCloseable, Team.Job {
         }
         for (int s = 0; s < p.specs().size(); s++) {
             var spikes = workspace.spikes(s, rows, thread);
-            kernels.encode(p.specs().get(s), x, stride, spikes, begin, end);
+            var spec = p.specs().get(s);
+            kernels.encode(spec, x, stride, spikes, begin, end);
+            if (!p.planes().isEmpty() && p.planes().contains(spec)) {
+                kernels.planes(spec, spikes, workspace.planes(s, rows, thread), begin, end);
+            }
             if (rows > 1 || thread == 0) {
                 for (int r = begin; r < end; r++) {
                     int count = spikes.silent(r);
@@ -259,6 +287,9 @@ final class Executor implements AutoCloseable, Team.Job {
             }
             var y = workspace.output(index, i);
             switch (part.weights()) {
+                case LinearWeights.Spiking s when s.weights().layout() == SpikeWeights.Layout.P64 ->
+                    kernels.linearPlanes(s.weights(), workspace.spikes(part.slot(), rows, thread), workspace.planes(part.slot(), rows, thread),
+                            rows, y, stride, l.add(), begin, end);
                 case LinearWeights.Spiking s ->
                     kernels.linear(s.weights(), workspace.spikes(part.slot(), rows, thread), rows, y, stride, l.add(), begin, end);
                 case LinearWeights.Dense d ->
@@ -272,10 +303,10 @@ final class Executor implements AutoCloseable, Team.Job {
         var qkv = workspace.floats(Buffer.QKV);
         int stride = model.width(Buffer.QKV);
         if (spec.dense()) {
-            kernels.denseAppend(spec, qkv, stride, workspace.rope(), batch.sequences(), begin, end);
+            kernels.denseAppend(spec, qkv, stride, rope, batch.sequences(), begin, end);
             return;
         }
-        kernels.append(spec, qkv, stride, workspace.rope(), batch.sequences(), workspace.queries(), begin, end);
+        kernels.append(spec, qkv, stride, rope, batch.sequences(), workspace.queries(), begin, end);
         for (int r = begin; r < end; r++) {
             int count = workspace.queries().silent(r);
             if (count < 0) {
@@ -306,6 +337,11 @@ final class Executor implements AutoCloseable, Team.Job {
         if (workspace != null) {
             workspace.close();
             workspace = null;
+        }
+        if (rope != null) {
+            ropeArena.close();
+            rope = null;
+            ropePositions = 0;
         }
     }
 }

@@ -138,7 +138,13 @@ final class Lane {
         if (rows <= 0 || stepping.size() == MAX_SEQUENCES) {
             return;
         }
-        s.prepareBlocks(rows);
+        try {
+            s.prepareBlocks(rows);
+        } catch (OutOfMemoryError e) {
+            s.fail(new SpikeException.Device("no memory for the KV cache of " + (s.cached + rows) + " tokens: " + e.getMessage()
+                    + "; close sessions or lower maxContext", e));
+            return;
+        }
         s.stepRows = rows;
         s.stepRow = batch.add(s.ids, s.cached, rows, s.table);
         s.stepLogits = batch.selectedCount();

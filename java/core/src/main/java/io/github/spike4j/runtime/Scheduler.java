@@ -86,13 +86,9 @@ public final class Scheduler implements AutoCloseable {
     private Lane next() {
         for (int i = 0; i < lanes.size(); i++) {
             var lane = lanes.get((turn + i) % lanes.size());
-            try {
-                if (!lane.closed && lane.collect()) {
-                    turn = (turn + i + 1) % lanes.size();
-                    return lane;
-                }
-            } catch (OutOfMemoryError e) {
-                lane.deliver(new IllegalStateException("no memory for the KV cache: " + e.getMessage(), e));
+            if (!lane.closed && lane.collect()) {
+                turn = (turn + i + 1) % lanes.size();
+                return lane;
             }
             // Generations may have ended without a step.
             changed.signalAll();

@@ -22,10 +22,12 @@ final class Workspace implements AutoCloseable {
     /** Per thread, for steps of one row: each thread prepares its own copy, which saves a barrier. */
     private final MemorySegment[][] own;
     private final Spikes[][] ownSpikes;
+    /** Bit planes of each slot, shared and per thread; null if no linear wants them. */
+    private final MemorySegment[] planes;
+    private final MemorySegment[][] ownPlanes;
     private final MemorySegment[] scratch;
     private final MemorySegment[][] outputs;
     private final Queries queries;
-    private final MemorySegment rope;
 
     Workspace(LlamaModel model, Kernels kernels, int threads, int rows, int selected, int context) {
         this.rows = rows;
@@ -41,6 +43,8 @@ final class Workspace implements AutoCloseable {
         spikes = spikes(model.slots(), Math.max(rows, selected), padded, groups);
         own = new MemorySegment[threads][Buffer.values().length];
         ownSpikes = new Spikes[threads][];
+        planes = planes(model, Math.max(rows, selected));
+        ownPlanes = new MemorySegment[threads][];
         scratch = new MemorySegment[threads];
         long scratchBytes = model.attention().stream().mapToLong(a -> kernels.attendScratch(a, context)).max().orElse(0);
         for (int t = 0; t < threads; t++) {
@@ -48,11 +52,11 @@ final class Workspace implements AutoCloseable {
                 own[t][buffer.ordinal()] = floats(model.width(buffer));
             }
             ownSpikes[t] = spikes(model.slots(), 1, padded, groups);
+            ownPlanes[t] = planes(model, 1);
             scratch[t] = arena.allocate(scratchBytes + 64, 64);
         }
         int qPadded = model.attention().stream().mapToInt(a -> a.dense() ? 0 : a.qPadded()).max().orElse(0);
         queries = model.dense() ? null : new Queries(arena, rows, model.architecture().heads(), qPadded);
-        rope = model.ropeTable(arena, context);
         outputs = new MemorySegment[model.phases().size()][];
         for (int p = 0; p < outputs.length; p++) {
             if (model.phases().get(p) instanceof Phase.Linear linear) {
@@ -66,6 +70,14 @@ final class Workspace implements AutoCloseable {
         var made = new Spikes[slots];
         for (int s = 0; s < slots; s++) {
             made[s] = new Spikes(arena, count, padded, groups);
+        }
+        return made;
+    }
+
+    private MemorySegment[] planes(LlamaModel model, int count) {
+        var made = new MemorySegment[model.slots()];
+        for (int s = 0; s < made.length && model.planeWords() > 0; s++) {
+            made[s] = arena.allocate(8L * count * model.planeWords(), 64);
         }
         return made;
     }
@@ -107,6 +119,11 @@ final class Workspace implements AutoCloseable {
         return rows == 1 ? ownSpikes[thread][slot] : spikes[slot];
     }
 
+    /** The bit planes of a slot as a phase of {@code rows} rows sees them on a thread. */
+    MemorySegment planes(int slot, int rows, int thread) {
+        return rows == 1 ? ownPlanes[thread][slot] : planes[slot];
+    }
+
     /** Where part {@code part} of the linear phase {@code phase} writes. */
     MemorySegment output(int phase, int part) {
         return outputs[phase][part];
@@ -118,10 +135,6 @@ final class Workspace implements AutoCloseable {
 
     Queries queries() {
         return queries;
-    }
-
-    MemorySegment rope() {
-        return rope;
     }
 
     @Override
