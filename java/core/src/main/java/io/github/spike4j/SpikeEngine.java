@@ -3,11 +3,15 @@ package io.github.spike4j;
 import io.github.spike4j.runtime.Backends;
 import io.github.spike4j.runtime.Scheduler;
 import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Owns the threads that compute. All its models and sessions share them; any thread may call, virtual ones too. */
 public final class SpikeEngine implements AutoCloseable {
     private final Scheduler scheduler;
     private final String reason;
+    private final Set<SpikeModel> models = ConcurrentHashMap.newKeySet();
 
     private SpikeEngine(Builder b) {
         try {
@@ -35,13 +39,13 @@ public final class SpikeEngine implements AutoCloseable {
 
         /** Where models run. */
         public Builder device(Device device) {
-            java.util.Objects.requireNonNull(device, "device"); // both values are the processor in this version
+            Objects.requireNonNull(device, "device"); // both values are the processor in this version
             return this;
         }
 
         /** {@code auto}, {@code native}, {@code vector} (Vector API), {@code java} (scalar), or a native tier such as {@code avx2}. */
         public Builder backend(String name) {
-            backend = java.util.Objects.requireNonNull(name, "backend");
+            backend = Objects.requireNonNull(name, "backend");
             return this;
         }
 
@@ -87,11 +91,21 @@ public final class SpikeEngine implements AutoCloseable {
      * @throws SpikeException.UnsupportedModel if this version cannot run it
      */
     public SpikeModel open(Path path) {
-        return open(path, null);
+        return open(path, false);
     }
 
-    SpikeModel open(Path path, SpikeEngine owned) {
-        return new SpikeModel(scheduler, path, owned);
+    SpikeModel open(Path path, boolean owned) {
+        var model = new SpikeModel(this, path, owned);
+        models.add(model);
+        return model;
+    }
+
+    Scheduler scheduler() {
+        return scheduler;
+    }
+
+    void forget(SpikeModel model) {
+        models.remove(model);
     }
 
     /** {@code native}, {@code vector} or {@code scalar}. */
@@ -117,6 +131,7 @@ public final class SpikeEngine implements AutoCloseable {
     /** Closes all models and sessions, waits for the step, ends the threads. Idempotent. */
     @Override
     public void close() {
+        models.forEach(SpikeModel::release);
         scheduler.close();
     }
 }

@@ -14,18 +14,20 @@ public final class SpikeModel implements AutoCloseable {
     private final LlamaModel model;
     private final Scheduler.Model lane;
     private final Tokenizer tokenizer;
-    /** Closed with the model, or null. */
     private final SpikeEngine engine;
+    /** Whether the engine is closed with the model. */
+    private final boolean owner;
 
-    SpikeModel(Scheduler scheduler, Path path, SpikeEngine engine) {
+    SpikeModel(SpikeEngine engine, Path path, boolean owner) {
         this.engine = engine;
+        this.owner = owner;
         file = WeightFile.open(path);
         try {
             model = new LlamaModel(file);
             var json = file.entry("tokenizer.json");
             tokenizer = json == null ? null : Tokenizer.fromJson(json);
             var ends = file.manifest().tokenizer();
-            lane = scheduler.open(model, ends == null ? new int[0] : ends.eos());
+            lane = engine.scheduler().open(model, ends == null ? new int[0] : ends.eos());
         } catch (TokenizerException e) {
             file.close();
             throw new SpikeException.Format(path + ": tokenizer.json: " + e.getMessage(), e);
@@ -39,7 +41,7 @@ public final class SpikeModel implements AutoCloseable {
     public static SpikeModel open(Path path) {
         var engine = SpikeEngine.builder().build();
         try {
-            return engine.open(path, engine);
+            return engine.open(path, true);
         } catch (RuntimeException e) {
             engine.close();
             throw e;
@@ -126,10 +128,16 @@ public final class SpikeModel implements AutoCloseable {
     /** Cancels its generations, closes its sessions, waits for the step, unmaps. Idempotent. */
     @Override
     public void close() {
-        lane.close();
-        file.close();
-        if (engine != null) {
+        release();
+        if (owner) {
             engine.close();
         }
+    }
+
+    /** All but an engine of its own. */
+    void release() {
+        lane.close();
+        file.close();
+        engine.forget(this);
     }
 }

@@ -30,7 +30,7 @@ class EngineTest {
 
     @BeforeAll
     static void write() throws IOException {
-        file = new TinyModel(TinyModel.Kind.SPIKING, 21).write(dir.resolve("m.s4j"));
+        file = new TinyModel(TinyModel.Kind.SPIKING, 21).write(dir.resolve("engine-test.s4j"));
     }
 
     /** Sampling that never meets the end of the model's own accord: hot, so that the text varies. */
@@ -204,21 +204,52 @@ class EngineTest {
 
     @Test
     void aHundredModelsOpenAndClose() throws IOException {
+        openAndClose(50);
         int threads = Thread.activeCount();
-        for (int i = 0; i < 100; i++) {
+        long before = residentKiB();
+        openAndClose(100);
+        // One workspace is about 4 MB: a hundred that were not freed could not hide.
+        assertTrue(residentKiB() - before < 64 << 10, "KiB more: " + (residentKiB() - before));
+        assertTrue(Thread.activeCount() <= threads, "threads: " + Thread.activeCount());
+        assertEquals(0, mappings());
+    }
+
+    private static void openAndClose(int times) {
+        for (int i = 0; i < times; i++) {
             try (var model = SpikeModel.open(file); var session = model.newSession()) {
-                session.append("x");
+                session.append(new int[290]);
                 session.logits();
             }
         }
-        assertTrue(Thread.activeCount() <= threads + 2, "threads: " + Thread.activeCount());
+        System.gc();
+    }
+
+    private static long residentKiB() throws IOException {
+        try (var lines = Files.lines(Path.of("/proc/self/status"))) {
+            return lines.filter(l -> l.startsWith("VmRSS:")).mapToLong(l -> Long.parseLong(l.replaceAll("\\D", ""))).findFirst().orElseThrow();
+        }
+    }
+
+    private static long mappings() throws IOException {
         try (var maps = Files.lines(Path.of("/proc/self/maps"))) {
-            assertEquals(0, maps.filter(l -> l.contains(file.getFileName().toString())).count(), "mappings left");
+            return maps.filter(l -> l.contains(file.toString())).count();
         }
     }
 
     @Test
-    void closingTheEngineClosesAll() {
+    void twoEnginesLiveSideBySide() throws IOException {
+        try (var a = SpikeEngine.builder().threads(2).build(); var b = SpikeEngine.builder().backend("java").threads(1).build();
+                var x = a.open(file); var y = b.open(file); var again = a.open(file)) {
+            var text = x.generate("abc", 10);
+            assertEquals(text, y.generate("abc", 10));
+            assertEquals(text, again.generate("abc", 10));
+            assertTrue(mappings() > 0);
+        }
+        assertEquals(0, mappings());
+    }
+
+    @Test
+    void closingTheEngineClosesAll() throws IOException {
         var engine = SpikeEngine.builder().threads(3).build();
         var model = engine.open(file);
         var session = model.newSession();
@@ -226,6 +257,7 @@ class EngineTest {
         var generation = session.generate(hot(250));
         engine.close();
         engine.close();
+        assertEquals(0, mappings());
         generation.result().join();
         assertThrows(SpikeException.Closed.class, () -> session.append("x"));
         assertThrows(SpikeException.Closed.class, model::newSession);

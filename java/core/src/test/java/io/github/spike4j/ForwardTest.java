@@ -56,7 +56,8 @@ class ForwardTest {
         var tiny = new TinyModel(kind, 11);
         var file = tiny.write(dir.resolve("m.s4j"));
         int[] ids = text(1, LENGTH);
-        float[][] expected = new Oracle(tiny).logits(ids);
+        var oracle = new Oracle(tiny);
+        float[][] expected = oracle.logits(ids);
         for (var backend : BACKENDS) {
             for (int[] cut : new int[][] {{1, 512}, {3, 7}, {2, 1}}) {
                 try (var engine = SpikeEngine.builder().backend(backend).threads(cut[0]).promptPiece(cut[1]).build();
@@ -67,6 +68,7 @@ class ForwardTest {
                         assertArrayEquals(expected[t], actual[t], what + ", position " + t);
                     }
                     assertArrayEquals(expected[LENGTH - 1], session.logits(), what);
+                    assertEquals(oracle.silent, session.statistics().silentCodes(), what);
                 }
             }
         }

@@ -10,6 +10,8 @@ import io.github.spike4j.format.InputGroup;
  */
 final class Oracle {
     private final TinyModel m;
+    /** Codes equal to their zero points in all that was encoded so far. */
+    long silent;
 
     Oracle(TinyModel m) {
         this.m = m;
@@ -193,6 +195,9 @@ final class Oracle {
             }
             first += s.channels();
         }
+        for (int k = 0; k < x.length; k++) {
+            silent += c[k] == z[k] ? 1 : 0;
+        }
         int[] groupOf = groupOf(group);
         var y = new float[w.rows()];
         for (int o = 0; o < w.rows(); o++) {
@@ -277,6 +282,10 @@ final class Oracle {
                 int qTop = (1 << m.qBits) - 1;
                 float qs = clamp((hi - lo) / qTop, 1e-5f, 1e4f);
                 int qz = zero(lo, qs, qTop);
+                for (float v : qp) {
+                    silent += code(v, qs, qz, qTop) == qz ? 1 : 0;
+                }
+                boolean first = h % (heads / kvHeads) == 0;
                 var e = new float[t + 1];
                 float top = Float.NEGATIVE_INFINITY;
                 for (int p = 0; p <= t; p++) {
@@ -302,6 +311,7 @@ final class Oracle {
                         for (int c = from; c < to; c++) {
                             float s = frozen ? m.kScale.get(name + g)[c] : ks;
                             int z = frozen ? m.kZero.get(name + g)[c] : zero(klo, ks, kTop);
+                            silent += first && p == t && code(k[kPerm[c]], s, z, kTop) == z ? 1 : 0;
                             sum += (code(qp[c], qs, qz, qTop) - qz) * (code(k[kPerm[c]], s, z, kTop) - z);
                         }
                         total += sum;
@@ -311,14 +321,15 @@ final class Oracle {
                     e[p] = (frozen ? (float) total : b) * (qs * kappa());
                     top = Math.max(top, e[p]);
                 }
-                values(qkv, heads + kvHeads + g, vPerm, vOrdinary, e, top, out[t], h * d);
+                values(qkv, heads + kvHeads + g, vPerm, vOrdinary, e, top, out[t], h * d, first);
             }
         }
         return out;
     }
 
     /** N8 of one query head. */
-    private void values(float[][] qkv, int head, int[] perm, int ordinary, float[] score, float top, float[] out, int at) {
+    private void values(float[][] qkv, int head, int[] perm, int ordinary, float[] score, float top, float[] out, int at,
+            boolean count) {
         int d = perm.length;
         int n = score.length;
         long sum = 0;
@@ -349,7 +360,9 @@ final class Oracle {
             for (int p = 0; p < n; p++) {
                 float s = salient ? scale[p] * ratio : scale[p];
                 int z = zero(low[p], s, max);
-                acc += (long) (int) Math.rint(w[p] * g) * (code(qkv[p][head * d + perm[c]], s, z, max) - z);
+                int code = code(qkv[p][head * d + perm[c]], s, z, max);
+                silent += count && p == n - 1 && code == z ? 1 : 0;
+                acc += (long) (int) Math.rint(w[p] * g) * (code - z);
             }
             out[at + perm[c]] = (float) acc * ((salient ? most * ratio : most) / (float) sum);
         }
