@@ -310,19 +310,19 @@ final class Calibration implements AutoCloseable {
                 }
                 float kappa = (float) (1 / StrictMath.sqrt(d));
                 var scores = new float[length];
+                var query = new float[d];
                 var acc = new float[d];
                 for (int h = head * group; h < (head + 1) * group; h++) {
                     for (int t = 0; t < length; t++) {
                         int n = t + 1;
                         java.util.Arrays.fill(scores, 0, n, 0);
                         for (int c = 0; c < d; c++) {
-                            axpy(qkv[t * rows + h * d + c] * kappa, keys[c], scores, n);
+                            query[c] = qkv[t * rows + h * d + c] * kappa;
                         }
+                        combine(query, keys, d, scores, n);
                         float sum = softmax(scores, n);
                         java.util.Arrays.fill(acc, 0);
-                        for (int p = 0; p < n; p++) {
-                            axpy(scores[p], values[p], acc, d);
-                        }
+                        combine(scores, values, n, acc, d);
                         for (int c = 0; c < d; c++) {
                             float o = acc[c] / sum;
                             out[t * q + h * d + c] = o;
@@ -409,9 +409,23 @@ final class Calibration implements AutoCloseable {
         }
     }
 
-    private static void axpy(float a, float[] x, float[] y, int n) {
+    /** y += the sum over k of a[k] * x[k], four k at a time. */
+    private static void combine(float[] a, float[][] x, int k, float[] y, int n) {
+        int j = 0;
+        for (; j + 4 <= k; j += 4) {
+            combine4(a[j], x[j], a[j + 1], x[j + 1], a[j + 2], x[j + 2], a[j + 3], x[j + 3], y, n);
+        }
+        for (; j < k; j++) {
+            var xj = x[j];
+            for (int i = 0; i < n; i++) {
+                y[i] += a[j] * xj[i];
+            }
+        }
+    }
+
+    private static void combine4(float a0, float[] x0, float a1, float[] x1, float a2, float[] x2, float a3, float[] x3, float[] y, int n) {
         for (int i = 0; i < n; i++) {
-            y[i] += a * x[i];
+            y[i] += a0 * x0[i] + a1 * x1[i] + (a2 * x2[i] + a3 * x3[i]);
         }
     }
 
@@ -436,10 +450,12 @@ final class Calibration implements AutoCloseable {
             p = Math.fma(p, r, 1f);
             s[i] = Float.intBitsToFloat(Float.floatToRawIntBits(p) + ((int) k << 23));
         }
-        float sum = 0;
-        for (int i = 0; i < n; i++) {
-            sum += s[i];
+        float even = 0;
+        float odd = 0;
+        for (int i = 0; i + 1 < n; i += 2) {
+            even += s[i];
+            odd += s[i + 1];
         }
-        return sum;
+        return even + odd + (n % 2 == 0 ? 0 : s[n - 1]);
     }
 }

@@ -106,33 +106,33 @@ public record Recipe(String name, Compute compute, int weightBits, int activatio
 
     /** Checks every field. */
     public Recipe {
-        require(name != null && !name.isBlank(), "name", "\"\"", "some text");
-        require(compute != null, "compute", null, "spiking or dense");
-        require(ranges != null, "ranges", null, "shared or separate");
-        require(masks != null, "masks", null, "shared or own");
-        require(saliency != null, "saliency", null, "paper, max, gain or random");
-        require(k != null, "k", null, "token or frozen");
+        require(name, name != null && !name.isBlank(), "name", "\"\"", "some text");
+        require(name, compute != null, "compute", null, "spiking or dense");
+        require(name, ranges != null, "ranges", null, "shared or separate");
+        require(name, masks != null, "masks", null, "shared or own");
+        require(name, saliency != null, "saliency", null, "paper, max, gain or random");
+        require(name, k != null, "k", null, "token or frozen");
         if (compute == Compute.DENSE) {
-            require(weightBits == 16 || weightBits == 32, "weightBits", weightBits, "16 or 32 for a dense recipe");
+            require(name, weightBits == 16 || weightBits == 32, "weightBits", weightBits, "16 or 32 for a dense recipe");
         } else {
-            require(weightBits == 2 || weightBits == 4 || weightBits == 8, "weightBits", weightBits, "2, 4 or 8");
-            require(activationBits >= 2 && activationBits <= 8, "activationBits", activationBits, "2 to 8");
-            require(addBits >= 0 && addBits <= 4, "addBits", addBits, "0 to 4");
-            require(salientShare >= 0 && salientShare <= 1, "salientShare", salientShare, "0 to 1");
-            require(kvSalientShare >= 0 && kvSalientShare <= 1, "kvSalientShare", kvSalientShare, "0 to 1");
-            require(salientShare == 0 || activationBits + addBits <= 8, "addBits", addBits,
+            require(name, weightBits == 2 || weightBits == 4 || weightBits == 8, "weightBits", weightBits, "2, 4 or 8");
+            require(name, activationBits >= 2 && activationBits <= 8, "activationBits", activationBits, "2 to 8");
+            require(name, addBits >= 0 && addBits <= 4, "addBits", addBits, "0 to 4");
+            require(name, salientShare >= 0 && salientShare <= 1, "salientShare", salientShare, "0 to 1");
+            require(name, kvSalientShare >= 0 && kvSalientShare <= 1, "kvSalientShare", kvSalientShare, "0 to 1");
+            require(name, salientShare == 0 || activationBits + addBits <= 8, "addBits", addBits,
                     "at most " + (8 - activationBits) + " with activationBits " + activationBits);
-            require(clip > 0 && clip <= 1, "clip", clip, "in (0, 1]");
-            require(weightGroup >= 0 && weightGroup % 16 == 0, "weightGroup", weightGroup, "0 or a multiple of 16");
-            require(actGroup >= 0 && actGroup % 16 == 0, "actGroup", actGroup, "0 or a multiple of 16");
-            require(weightGroup == 0 || actGroup == 0 || Math.max(weightGroup, actGroup) % Math.min(weightGroup, actGroup) == 0,
+            require(name, clip > 0 && clip <= 1, "clip", clip, "in (0, 1]");
+            require(name, weightGroup >= 0 && weightGroup % 16 == 0, "weightGroup", weightGroup, "0 or a multiple of 16");
+            require(name, actGroup >= 0 && actGroup % 16 == 0, "actGroup", actGroup, "0 or a multiple of 16");
+            require(name, weightGroup == 0 || actGroup == 0 || Math.max(weightGroup, actGroup) % Math.min(weightGroup, actGroup) == 0,
                     "weightGroup", weightGroup, "a multiple or a divisor of actGroup " + actGroup);
-            require(qBits >= 2 && qBits <= 8, "qBits", qBits, "2 to 8");
-            require(k != KMode.FROZEN || qBits == 8, "qBits", qBits, "8 with k frozen");
-            require(kBits >= 2 && kBits <= 8, "kBits", kBits, "2 to 8");
-            require(vBits >= 2 && vBits <= 8, "vBits", vBits, "2 to 8");
-            require(calibrationSegments >= 1 && calibrationSegments <= 4096, "calibrationSegments", calibrationSegments, "1 to 4096");
-            require(calibrationLength >= 16, "calibrationLength", calibrationLength, "16 or more");
+            require(name, qBits >= 2 && qBits <= 8, "qBits", qBits, "2 to 8");
+            require(name, k != KMode.FROZEN || qBits == 8, "qBits", qBits, "8 with k frozen");
+            require(name, kBits >= 2 && kBits <= 8, "kBits", kBits, "2 to 8");
+            require(name, vBits >= 2 && vBits <= 8, "vBits", vBits, "2 to 8");
+            require(name, calibrationSegments >= 1 && calibrationSegments <= 4096, "calibrationSegments", calibrationSegments, "1 to 4096");
+            require(name, calibrationLength >= 16, "calibrationLength", calibrationLength, "16 or more");
         }
     }
 
@@ -162,9 +162,9 @@ public record Recipe(String name, Compute compute, int weightBits, int activatio
         return needsCalibration() || compute == Compute.SPIKING && weightClipSearch;
     }
 
-    private void require(boolean ok, String field, Object value, String allowed) {
+    private static void require(String recipe, boolean ok, String field, Object value, String allowed) {
         if (!ok) {
-            throw new RecipeException("recipe " + name + ": " + field + " is " + value + "; it must be " + allowed);
+            throw new RecipeException("recipe " + recipe + ": " + field + " is " + value + "; it must be " + allowed);
         }
     }
 

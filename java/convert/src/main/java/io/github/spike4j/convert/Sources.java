@@ -7,6 +7,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -51,6 +52,8 @@ final class Sources {
         return switch (e) {
             case NoSuchFileException _ -> "no such file";
             case AccessDeniedException _ -> "access denied";
+            case DatabindException d -> (d.getPath().isEmpty() ? "" : d.getPath().getLast().getPropertyName() + ": ")
+                    + d.getOriginalMessage().replaceAll("`[a-z0-9.]*\\.([A-Za-z$]+)`", "$1").lines().findFirst().orElse("");
             case JacksonException j -> "not valid JSON: " + j.getOriginalMessage().lines().findFirst().orElse("")
                     + (j.getLocation() == null || j.getLocation().getLineNr() < 1 ? ""
                             : " (line " + j.getLocation().getLineNr() + ", column " + j.getLocation().getColumnNr() + ")");

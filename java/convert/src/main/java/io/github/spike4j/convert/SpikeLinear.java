@@ -50,7 +50,7 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
             Workers workers, Arena arena) {
         boolean grouped = how.group > 0;
         for (int cap : CAPS) {
-            var linear = new Builder(rows, channels, segments, how, importance, cap).build(workers, arena);
+            var linear = new Builder(name, rows, channels, segments, how, importance, cap).build(workers, arena);
             if (linear.fits(segments)) {
                 return linear;
             }
@@ -77,6 +77,7 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
     }
 
     private static final class Builder {
+        private final String name;
         private final Matrix rows;
         private final int[] permutation;
         private final Segment[] segments;
@@ -94,7 +95,8 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
         private byte[] mult;
         private int[] sum;
 
-        Builder(Matrix rows, Channels channels, Segment[] segments, Weights how, double[] importance, int cap) {
+        Builder(String name, Matrix rows, Channels channels, Segment[] segments, Weights how, double[] importance, int cap) {
+            this.name = name;
             this.rows = rows;
             this.permutation = channels.permutation();
             this.segments = segments;
@@ -154,7 +156,7 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
                     for (int c = 0; c < k; c++) {
                         w[c] = source[permutation[c]];
                         if (!Float.isFinite(w[c])) {
-                            throw new ConversionException("a weight is not finite: row " + (16 * panel + r) + ", channel " + permutation[c]);
+                            throw new ConversionException(name + ": a weight is not finite: row " + (16 * panel + r) + ", channel " + permutation[c]);
                         }
                     }
                     if (how.symmetric) {

@@ -308,7 +308,7 @@ public final class SyntheticModel {
     }
 
     /** A byte-level tokenizer of {@code tokens} bytes and no merges. */
-    private static byte[] byteTokenizer(int tokens) {
+    static byte[] byteTokenizer(int tokens) {
         var vocabulary = new StringBuilder();
         int beyond = 256;
         for (int b = 0; b < 256; b++) {
