@@ -64,6 +64,9 @@ public final class Converter {
      */
     public static ConvertReport convert(ConvertRequest request, ProgressListener listener) {
         long start = System.nanoTime();
+        if (Files.isDirectory(request.out())) {
+            throw new ConversionException(request.out() + ": a folder; give the name of the file to write");
+        }
         if (!request.overwrite() && Files.exists(request.out())) {
             throw new ConversionException(request.out() + ": the file exists already; remove it or choose another name");
         }

@@ -256,6 +256,7 @@ class ConvertTest {
         assertEquals(List.of("the calibration text holds 1 of 16 segments of 64 tokens"),
                 Converter.convert(t2.calibration(text), ProgressListener.none()).warnings());
         fails(t2.calibration(text), "exists already");
+        fails(ConvertRequest.of(source, dir, Recipes.named("w4a4")).overwrite(true), "a folder");
         Files.delete(out);
         var plain = Converter.convert(ConvertRequest.of(source, out, Recipes.named("w4a4")), ProgressListener.none());
         assertEquals(1, plain.warnings().size());

@@ -99,6 +99,34 @@ class ImportTest {
         fails(folder, "not a file name");
     }
 
+    /** Damaged bytes give a checkpoint or one message, never another exception. */
+    @ParameterizedTest
+    @CsvSource({"config.json", "model.safetensors", "model.bin", "tok260.bin"})
+    void damage(String name) throws IOException {
+        var model = new TinyModel(true);
+        boolean bin = name.endsWith(".bin");
+        var source = bin ? model.llama2c(dir.resolve("m")) : model.huggingFace(dir.resolve("m"), "BF16", 1);
+        var file = dir.resolve("m").resolve(name);
+        var bytes = Files.readAllBytes(file);
+        var random = new java.util.Random(11);
+        int refused = 0;
+        for (int i = 0; i < 300; i++) {
+            var damaged = bytes.clone();
+            for (int n = random.nextInt(3); n >= 0; n--) {
+                damaged[random.nextInt(Math.min(damaged.length, name.equals("model.bin") ? 28 : 1500))] = (byte) random.nextInt();
+            }
+            Files.write(file, damaged);
+            try (var c = Checkpoint.open(source)) {
+                c.tokenizer();
+                c.weight(Weight.DOWN, c.architecture().layers() - 1).values();
+            } catch (ConversionException e) {
+                assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+                refused++;
+            }
+        }
+        assertTrue(refused > 50, name + ": " + refused);
+    }
+
     @Test
     void oneMessageForWhatIsWrongInLlama2c() throws IOException {
         var file = new TinyModel(true).llama2c(dir.resolve("m"));
