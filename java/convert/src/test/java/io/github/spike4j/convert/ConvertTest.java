@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.github.spike4j.SpikeModel;
 import io.github.spike4j.format.Encoding;
@@ -81,8 +82,10 @@ class ConvertTest {
     }
 
     /** Whatever is permuted, folded, grouped or split: with many bits the logits stay those of the float model. */
-    @Test
-    void logitsSurvive() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void logitsSurvive(boolean biased) throws IOException {
+        new TinyModel(false, biased).huggingFace(source, "F32", 2);
         var reference = logits(convert("f32", Recipes.named("f32"), 2));
         var fine = Recipes.change(Recipes.named("w8a8"), Map.of("activationBits", 7, "addBits", 1, "salientShare", .2, "kvSalientShare", .3,
                 "kBits", 7, "vBits", 7));

@@ -66,7 +66,7 @@ class ImportTest {
     void oneMessageForWhatIsWrong() throws IOException {
         var folder = new TinyModel(true).huggingFace(dir.resolve("m"), "BF16", 1);
         var config = folder.resolve("config.json");
-        var good = TinyModel.config().formatted(true);
+        var good = TinyModel.config(true, false);
         fails(dir.resolve("absent"), "absent", "no such file");
         fails(folder.resolve("config.json"), "give the folder");
         change(config, good.replace("LlamaForCausalLM", "MistralForCausalLM"), folder, "config.json", "MistralForCausalLM", "supported are",

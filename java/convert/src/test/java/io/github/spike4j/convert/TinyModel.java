@@ -28,9 +28,15 @@ final class TinyModel {
     final Map<String, float[]> weights = new LinkedHashMap<>();
     final Map<String, int[]> shapes = new LinkedHashMap<>();
     final boolean tied;
+    final boolean biased;
 
     TinyModel(boolean tied) {
+        this(tied, false);
+    }
+
+    TinyModel(boolean tied, boolean biased) {
         this.tied = tied;
+        this.biased = biased;
         var random = new Random(7);
         put(random, "model.embed_tokens.weight", 1, VOCAB, HIDDEN);
         for (int l = 0; l < LAYERS; l++) {
@@ -44,6 +50,13 @@ final class TinyModel {
             put(random, p + "mlp.gate_proj.weight", .2, INNER, HIDDEN);
             put(random, p + "mlp.up_proj.weight", .2, INNER, HIDDEN);
             put(random, p + "mlp.down_proj.weight", .2, HIDDEN, INNER);
+        }
+        for (int l = 0; biased && l < LAYERS; l++) {
+            for (var linear : List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj",
+                    "mlp.down_proj")) {
+                var name = "model.layers." + l + "." + linear;
+                put(random, name + ".bias", 1, shapes.get(name + ".weight")[0]);
+            }
         }
         put(random, "model.norm.weight", 0, HIDDEN);
         if (!tied) {
@@ -69,18 +82,19 @@ final class TinyModel {
         shapes.put(name, shape);
     }
 
-    static String config() {
+    static String config(boolean tied, boolean biased) {
         return """
                 {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 40, "intermediate_size": 72, "num_hidden_layers": 2,
                 "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 10, "vocab_size": 260, "max_position_embeddings": 64,
-                "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": %s, "bos_token_id": 1, "eos_token_id": [2, 3]}
-                """;
+                "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": %1$s, "bos_token_id": 1, "eos_token_id": [2, 3],
+                "attention_bias": %2$s, "mlp_bias": %2$s}
+                """.formatted(tied, biased);
     }
 
     /** A folder with the tensors dealt to {@code shards} files. */
     Path huggingFace(Path folder, String dtype, int shards) throws IOException {
         Files.createDirectories(folder);
-        Files.writeString(folder.resolve("config.json"), config().formatted(tied));
+        Files.writeString(folder.resolve("config.json"), config(tied, biased));
         Files.write(folder.resolve("tokenizer.json"), SyntheticModel.byteTokenizer(256));
         var names = new ArrayList<>(weights.keySet());
         var index = new StringBuilder();
