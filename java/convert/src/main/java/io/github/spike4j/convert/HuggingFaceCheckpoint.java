@@ -30,6 +30,9 @@ final class HuggingFaceCheckpoint implements Checkpoint {
 
     HuggingFaceCheckpoint(Path folder) {
         this.folder = folder;
+        if (!Files.exists(folder.resolve("config.json"))) {
+            throw new ConversionException(folder + ": no config.json in this folder; " + SUPPORTED);
+        }
         try {
             config = Sources.json(folder.resolve("config.json"));
             attentionBias = config.path("attention_bias").asBoolean(false);

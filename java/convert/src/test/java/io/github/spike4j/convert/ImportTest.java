@@ -69,6 +69,7 @@ class ImportTest {
         var good = TinyModel.config(true, false);
         fails(dir.resolve("absent"), "absent", "no such file");
         fails(folder.resolve("config.json"), "give the folder");
+        fails(dir, "no config.json", "supported are");
         change(config, good.replace("LlamaForCausalLM", "MistralForCausalLM"), folder, "config.json", "MistralForCausalLM", "supported are",
                 "LlamaForCausalLM");
         change(config, good.replace("\"silu\"", "\"gelu\""), folder, "gelu");
