@@ -109,8 +109,7 @@ public final class Recipes {
                 return read(fields, file.toString());
             }
             var name = file.getFileName().toString();
-            return read(toJson(named(base.asString(""))).put("name", name.substring(0, name.length() - ".json".length())).setAll(fields),
-                    file.toString());
+            return read(merge(toJson(named(base.asString(""))).put("name", name.replaceFirst("\\.json$", "")), fields), file.toString());
         } catch (JacksonException e) {
             throw new RecipeException("recipe " + file + ": " + Sources.reason(e));
         }
@@ -123,16 +122,22 @@ public final class Recipes {
      * @throws RecipeException for an unknown field or an impossible value
      */
     public static Recipe change(Recipe recipe, Map<String, ?> changes) {
-        var fields = toJson(recipe);
+        var fields = JSON.createObjectNode();
         for (var e : changes.entrySet()) {
             if (e.getValue() != null) {
                 fields.set(e.getKey(), JSON.valueToTree(e.getValue()));
             }
         }
-        if ("frozen".equals(String.valueOf(changes.get("k"))) && changes.get("qBits") == null) {
-            fields.put("qBits", 8);
+        return read(merge(toJson(recipe), fields), recipe.name());
+    }
+
+    /** Frozen K needs 8-bit queries: they are set unless {@code changes} say something else. */
+    private static ObjectNode merge(ObjectNode base, ObjectNode changes) {
+        if (changes.path("k").asString("").equals("frozen") && !changes.has("qBits")) {
+            base.put("qBits", 8);
         }
-        return read(fields, recipe.name());
+        base.setAll(changes);
+        return base;
     }
 
     /** The recipe as the manifest keeps it. */

@@ -41,6 +41,8 @@ class RecipeTest {
         var file = dir.resolve("mine.json");
         Files.writeString(file, "{\"base\": \"w4a4-t2\", \"clip\": 0.9, \"saliency\": \"random\", \"seed\": 5}");
         var mine = Recipes.load(file);
+        Files.writeString(file, "{\"base\": \"w4a4-t2\", \"k\": \"frozen\"}");
+        assertEquals(8, Recipes.load(file).qBits());
         assertEquals("mine", mine.name());
         assertEquals(List.of(.9, 5L, Recipe.Saliency.RANDOM, 1), List.of(mine.clip(), mine.seed(), mine.saliency(), mine.addBits()));
     }
