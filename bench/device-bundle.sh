@@ -30,11 +30,7 @@ trap 'rm -rf "$work"' EXIT
 bundle=$work/spike4j-device
 mkdir -p "$bundle/lib"
 
-<<<<<<< Updated upstream
 # Uncompressed modules: xz does better on the whole. Jackson does not start without java.xml.
-=======
-# Uncompressed modules: xz does better on the whole.
->>>>>>> Stashed changes
 "$jdk/bin/jlink" --add-modules java.base,java.xml,jdk.incubator.vector,jdk.unsupported,java.logging,java.management,jdk.management,jdk.jfr \
     --compress zip-0 --strip-debug --no-header-files --no-man-pages --output "$bundle/jre"
 cp "$home"/java/cli/target/spike4j-cli-*.jar "$home"/java/cli/target/lib/*.jar "$home"/bench/target/spike4j-bench-*.jar "$bundle/lib/"
