@@ -5,6 +5,7 @@ import io.github.spike4j.Session;
 import io.github.spike4j.SpikeEngine;
 import io.github.spike4j.SpikeModel;
 import io.github.spike4j.Token;
+import io.github.spike4j.TokenIds;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
@@ -23,7 +24,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * A whole model, one token an operation, through the public API. The model is the repository's demo, or that of
+ * A whole model, one token an operation, through the public API: as tokens with their text, and as bare ids (which make no garbage). The model is the repository's demo, or that of
  * {@code -Dspike4j.model=FILE}. With {@code -prof gc}, {@code gc.alloc.rate.norm} is the garbage of one token.
  */
 @State(Scope.Benchmark)
@@ -46,6 +47,7 @@ public class DecodeBenchmark {
     private SpikeModel model;
     private Session session;
     private Iterator<Token> tokens;
+    private TokenIds ids;
 
     /** Opens the model. */
     @Setup(Level.Trial)
@@ -53,16 +55,16 @@ public class DecodeBenchmark {
         var demo = Path.of(System.getProperty("spike4j.home", "."), "demo", "novelwiki-29m.s4j");
         engine = SpikeEngine.builder().backend(backend).threads(threads).build();
         model = engine.open(Path.of(System.getProperty("spike4j.model", demo.toString())));
-        start();
     }
 
-    private void start() {
+    /** A new text from the same beginning. */
+    private Sampling start() {
         if (session != null) {
             session.close();
         }
         session = model.newSession();
         session.append("The history of the city");
-        tokens = session.generate(Sampling.builder().temperature(1).maxTokens(session.maxContext()).build()).iterator();
+        return Sampling.builder().temperature(1).maxTokens(session.maxContext()).build();
     }
 
     /** Closes everything. */
@@ -76,9 +78,22 @@ public class DecodeBenchmark {
     /** The next token; a text that has ended gives way to a new one. */
     @Benchmark
     public Token token() {
-        if (!tokens.hasNext()) {
-            start();
+        if (tokens == null || !tokens.hasNext()) {
+            var sampling = start();
+            tokens = session.generate(sampling).iterator();
         }
         return tokens.next();
+    }
+
+    /** The next id; a text that has ended gives way to a new one. */
+    @Benchmark
+    public int id() {
+        int id = ids == null ? -1 : ids.next();
+        if (id < 0) {
+            var sampling = start();
+            ids = session.generateIds(sampling);
+            id = ids.next();
+        }
+        return id;
     }
 }

@@ -78,7 +78,7 @@ public final class Generation implements Iterable<Token> {
                 decoder.skip(id);
             }
         }
-        sequence.start(new Producer());
+        sequence.start(new Producer(), sampling.maxTokens());
     }
 
     /** The scheduler's side. */

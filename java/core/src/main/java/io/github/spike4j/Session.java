@@ -44,6 +44,17 @@ public final class Session implements AutoCloseable {
         return generation;
     }
 
+    /**
+     * Starts to generate without text: nothing is allocated from token to token.
+     *
+     * @throws IllegalArgumentException if {@code sampling} has stop texts
+     */
+    public TokenIds generateIds(Sampling sampling) {
+        var ids = new TokenIds(model, sequence, sampling);
+        ids.start();
+        return ids;
+    }
+
     /** A copy of the logits after the last token, by token id. Waits until they are there. */
     public float[] logits() {
         return sequence.logits();

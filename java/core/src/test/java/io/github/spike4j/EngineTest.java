@@ -48,6 +48,65 @@ class EngineTest {
     }
 
     @Test
+    void idsAreThoseOfTheTokens() {
+        try (var model = SpikeModel.open(file); var session = model.newSession(); var other = model.newSession()) {
+            session.append("abc");
+            other.append("abc");
+            var expected = session.generate(hot(50)).result().join();
+            var ids = other.generateIds(hot(50));
+            var actual = new ArrayList<Integer>();
+            for (int id = ids.next(); id >= 0; id = ids.next()) {
+                actual.add(id);
+            }
+            assertEquals(expected.ids(), actual);
+            assertEquals(expected.reason(), ids.reason());
+            assertEquals(-1, ids.next());
+            assertArrayEquals(session.ids(), other.ids());
+            assertThrows(IllegalArgumentException.class, () -> other.generateIds(Sampling.builder().stop("x").build()));
+        }
+    }
+
+    /** Bytes that all threads allocate while a session makes 60 tokens: none, once the code is compiled. */
+    @Test
+    void idsMakeNoGarbage() {
+        var threads = (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
+        long least = Long.MAX_VALUE;
+        try (var model = SpikeModel.open(file)) {
+            for (int round = 0; round < 400 && least > 0; round++) {
+                try (var session = model.newSession()) {
+                    session.append("abc");
+                    var ids = session.generateIds(hot(80));
+                    for (int i = 0; i < 10; i++) {
+                        ids.next();
+                    }
+                    long before = threads.getTotalThreadAllocatedBytes();
+                    for (int i = 0; i < 60; i++) {
+                        ids.next();
+                    }
+                    least = Math.min(least, threads.getTotalThreadAllocatedBytes() - before);
+                }
+            }
+        }
+        assertEquals(0, least);
+    }
+
+    @Test
+    void cancelledIdsEnd() {
+        try (var model = SpikeModel.open(file); var session = model.newSession()) {
+            session.append("abc");
+            var ids = session.generateIds(hot(100));
+            ids.next();
+            ids.cancel();
+            int more = 0;
+            while (ids.next() >= 0) {
+                more++;
+            }
+            assertTrue(more < 99);
+            assertEquals(Generation.Reason.CANCELLED, ids.reason());
+        }
+    }
+
+    @Test
     void bosComesFirstAndOnce() {
         try (var model = SpikeModel.open(file); var session = model.newSession()) {
             session.append("a");

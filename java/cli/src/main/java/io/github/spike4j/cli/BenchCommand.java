@@ -7,6 +7,7 @@ import io.github.spike4j.SpikeModel;
 import io.github.spike4j.convert.Recipe;
 import io.github.spike4j.convert.RecipeException;
 import io.github.spike4j.convert.Recipes;
+import io.github.spike4j.convert.SyntheticModel;
 import io.github.spike4j.format.Architecture;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,6 +29,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "bench", description = "Measure speed with random weights, no model file needed.", sortOptions = false,
         mixinStandardHelpOptions = true)
 final class BenchCommand implements Callable<Integer> {
+    private static final long SEED = 1;
 
     @Option(names = "--shape", required = true, paramLabel = "NAME|D,FF,L,H,KV,V",
             description = "tinyllama-1.1b, llama2-7b, llama2-13b, llama2-70b, or six numbers.")
@@ -87,7 +89,7 @@ final class BenchCommand implements Callable<Integer> {
         try {
             var file = work.resolve("random.s4j");
             try (var progress = Progress.of("random weights", !report.forPeople(), spec.commandLine().getErr())) {
-                RandomModel.write(file, architecture, chosen, bytes -> progress.progress(chosen.name(), bytes, bytes));
+                new SyntheticModel(architecture, chosen, SEED).write(file, progress::progress);
             }
             try (var engine = builder.build()) {
                 measure(engine, file, chosen);
@@ -163,9 +165,9 @@ final class BenchCommand implements Callable<Integer> {
 
     private Architecture architecture() {
         try {
-            return Shape.parse(shape, Math.max(pp, tg + 1));
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), "--shape " + e.getMessage(), e);
+            return SyntheticModel.shape(shape, Math.max(pp, tg + 1));
+        } catch (RecipeException e) {
+            throw new ParameterException(spec.commandLine(), "--shape: " + e.getMessage(), e);
         }
     }
 

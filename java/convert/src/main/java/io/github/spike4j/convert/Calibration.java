@@ -15,6 +15,7 @@ import io.github.spike4j.format.Layout;
 import io.github.spike4j.format.Layouts;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.kernels.Numerics;
 
 /**
  * Runs the unquantized checkpoint over segments of text, block by block, and collects statistics of what enters each linear. Segments
@@ -436,19 +437,7 @@ final class Calibration implements AutoCloseable {
             max = Math.max(max, s[i]);
         }
         for (int i = 0; i < n; i++) {
-            float x = Math.max(s[i] - max, -87f);
-            float k = Gif.rint(x * 0x1.715476p+0f);
-            float r = Math.fma(k, -0x1.62e4p-1f, x);
-            r = Math.fma(k, -0x1.7f7d1cp-20f, r);
-            float p = 0x1.a0d2cep-13f;
-            p = Math.fma(p, r, 0x1.6e879cp-10f);
-            p = Math.fma(p, r, 0x1.11121p-7f);
-            p = Math.fma(p, r, 0x1.555382p-5f);
-            p = Math.fma(p, r, 0x1.555554p-3f);
-            p = Math.fma(p, r, 0.5f);
-            p = Math.fma(p, r, 1f);
-            p = Math.fma(p, r, 1f);
-            s[i] = Float.intBitsToFloat(Float.floatToRawIntBits(p) + ((int) k << 23));
+            s[i] = Numerics.exp(s[i] - max);
         }
         float even = 0;
         float odd = 0;

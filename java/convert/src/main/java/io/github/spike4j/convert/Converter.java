@@ -26,6 +26,7 @@ import io.github.spike4j.convert.Recipe.Saliency;
 import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.S4jWriter;
 import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.kernels.Numerics;
 import io.github.spike4j.tokenizer.Tokenizer;
 import io.github.spike4j.tokenizer.TokenizerException;
 
@@ -284,8 +285,8 @@ public final class Converter {
                 int from = h * a.headDim() + k[h].permutation()[c];
                 int levels = (1 << (c < k[h].ordinary() ? recipe.kBits() : recipe.kSalientBits())) - 1;
                 int at = h * a.headDim() + c;
-                scale[at] = Gif.scale(stats.kv().kHigh[from], stats.kv().kLow[from], levels);
-                zero[at] = (byte) Gif.zero(stats.kv().kLow[from], scale[at], levels);
+                scale[at] = Numerics.scale(stats.kv().kHigh[from], stats.kv().kLow[from], levels);
+                zero[at] = (byte) Numerics.zero(stats.kv().kLow[from], scale[at], levels);
             }
         }
         file.attention(k, v, scale, zero);

@@ -2,6 +2,8 @@ package io.github.spike4j.convert;
 
 import java.util.Arrays;
 
+import io.github.spike4j.kernels.Numerics;
+
 /** What calibration learns about the input of some linears (q, k, v; o; gate, up; down), by source channel. */
 final class SiteStats {
     private final Recipe recipe;
@@ -62,14 +64,14 @@ final class SiteStats {
         }
         int few = (1 << bits) - 1;
         int many = (1 << more) - 1;
-        float s0 = Gif.scale(hi, lo, few);
-        float s1 = Gif.scale(hi, lo, many);
-        int z0 = Gif.zero(lo, s0, few);
-        int z1 = Gif.zero(lo, s1, many);
+        float s0 = Numerics.scale(hi, lo, few);
+        float s1 = Numerics.scale(hi, lo, many);
+        int z0 = Numerics.zero(lo, s0, few);
+        int z1 = Numerics.zero(lo, s1, many);
         for (int c = 0; c < count; c++) {
             float v = x[from + c];
-            double e0 = v - (Gif.code(v, s0, z0, few) - z0) * s0;
-            double e1 = v - (Gif.code(v, s1, z1, many) - z1) * s1;
+            double e0 = v - (Numerics.code(v, s0, z0, few) - z0) * s0;
+            double e1 = v - (Numerics.code(v, s1, z1, many) - z1) * s1;
             to[at + c] += e0 * e0 - e1 * e1;
         }
     }

@@ -8,6 +8,7 @@ import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.Layout;
 import io.github.spike4j.format.Layouts;
 import io.github.spike4j.format.Segment;
+import io.github.spike4j.kernels.Numerics;
 
 /**
  * A linear as integers: what the file stores of it.
@@ -172,7 +173,7 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
 
             private void symmetric(int r) {
                 float most = Math.max(max(0, k), -min(0, k));
-                float s = Gif.clamp(most / (levels / 2), 1e-5f, 1e4f);
+                float s = Numerics.clamp(most / (levels / 2), 1e-5f, 1e4f);
                 row(r, s, levels / 2 + 1);
             }
 
@@ -180,8 +181,8 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
                 float hi = max(0, k);
                 float lo = min(0, k);
                 float p = shrink(0, k, hi, lo);
-                float s = Gif.scale(hi * p, lo * p, levels);
-                row(r, s, Gif.zero(lo * p, s, levels));
+                float s = Numerics.scale(hi * p, lo * p, levels);
+                row(r, s, Numerics.zero(lo * p, s, levels));
             }
 
             /** One scale and zero point for the row. */
@@ -224,7 +225,7 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
                     }
                     first = end;
                 }
-                float base = Gif.clamp(most, 1e-5f, 1e4f) / cap;
+                float base = Numerics.clamp(most, 1e-5f, 1e4f) / cap;
                 scale[16 * panel + r] = base;
                 int g = 0;
                 first = 0;
@@ -235,7 +236,7 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
                         float raw = (hi[g] - lo[g]) / levels;
                         int m = Math.max(1, (int) Math.ceil(Math.min(raw / base, cap)));
                         float s = base * m;
-                        int z = Gif.zero(lo[g], s, levels);
+                        int z = Numerics.zero(lo[g], s, levels);
                         int at = (panel * groups + g) * 16 + r;
                         mult[at] = (byte) m;
                         zero[at] = (byte) z;
@@ -267,10 +268,10 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
                 double least = Double.POSITIVE_INFINITY;
                 for (int i = 0; i < (how.search ? SHRINKS : 1); i++) {
                     float p = (100 - 2 * i) / 100f;
-                    float s = Gif.scale(hi * p, lo * p, levels);
-                    float z = Gif.zero(lo * p, s, levels);
+                    float s = Numerics.scale(hi * p, lo * p, levels);
+                    float z = Numerics.zero(lo * p, s, levels);
                     for (int c = from; c < to; c++) {
-                        float q = Gif.clamp(Gif.rint(Gif.clamp(w[c] / s, -0x1p21f, 0x1p21f)) + z, 0, levels);
+                        float q = Numerics.clamp(Numerics.rint(Numerics.clamp(w[c] / s, -0x1p21f, 0x1p21f)) + z, 0, levels);
                         error[c] = w[c] - (q - z) * s;
                     }
                     double cost = 0;
@@ -287,7 +288,7 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
 
             private void encode(int r, int from, int to, float s, int z) {
                 for (int c = from; c < to; c++) {
-                    codes[r * k + c] = (byte) Gif.code(w[c], s, z, levels);
+                    codes[r * k + c] = (byte) Numerics.code(w[c], s, z, levels);
                 }
             }
 

@@ -26,12 +26,9 @@ import io.github.spike4j.format.TokenizerInfo;
  * the disk; memory is that of the largest tensor. Equal arguments give equal bytes.
  */
 public final class SyntheticModel {
-    private static final Map<String, Architecture> SHAPES = shapes(
-            shape("tinyllama-1.1b", 2048, 5632, 22, 32, 4, 32000), shape("llama2-7b", 4096, 11008, 32, 32, 32, 32000),
-            shape("llama2-13b", 5120, 13824, 40, 40, 40, 32000), shape("llama2-70b", 8192, 28672, 80, 64, 8, 32000));
+    /** D, FF, L, H, KV, V by name. */
+    private static final Map<String, int[]> SHAPES = shapesByName();
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-
-    private record Named(String name, Architecture architecture) { }
 
     private final Architecture a;
     private final Recipe recipe;
@@ -46,46 +43,51 @@ public final class SyntheticModel {
         random = new SplittableRandom(seed);
     }
 
-    private static Named shape(String name, int dim, int ffn, int layers, int heads, int kvHeads, int vocab) {
-        return new Named(name, new Architecture("llama", layers, dim, ffn, heads, kvHeads, dim / heads, vocab, 4096, 1e-5f, 10000, false));
+    private static Map<String, int[]> shapesByName() {
+        var all = new LinkedHashMap<String, int[]>();
+        all.put("tinyllama-1.1b", new int[] {2048, 5632, 22, 32, 4, 32000});
+        all.put("llama2-7b", new int[] {4096, 11008, 32, 32, 32, 32000});
+        all.put("llama2-13b", new int[] {5120, 13824, 40, 40, 40, 32000});
+        all.put("llama2-70b", new int[] {8192, 28672, 80, 64, 8, 32000});
+        return all;
     }
 
-    private static Map<String, Architecture> shapes(Named... all) {
-        var map = new LinkedHashMap<String, Architecture>();
-        for (var n : all) {
-            map.put(n.name, n.architecture);
-        }
-        return map;
-    }
-
-    /** Names that {@link #shape(String)} knows. */
+    /** Names that {@link #shape} knows. */
     public static List<String> shapes() {
         return List.copyOf(SHAPES.keySet());
     }
 
     /**
-     * A shape by name or as {@code D,FF,L,H,KV,V}: width, feed-forward width, layers, heads, kv heads, vocabulary.
+     * The architecture of a shape.
      *
+     * @param nameOrNumbers a name, or {@code D,FF,L,H,KV,V}: width, feed-forward width, layers, heads, kv heads, vocabulary
+     * @param context positions
      * @throws RecipeException for anything else
      */
-    public static Architecture shape(String nameOrNumbers) {
-        var known = SHAPES.get(nameOrNumbers);
-        if (known != null) {
-            return known;
+    public static Architecture shape(String nameOrNumbers, int context) {
+        var n = SHAPES.get(nameOrNumbers);
+        if (n == null) {
+            n = numbers(nameOrNumbers);
         }
-        var parts = nameOrNumbers.split(",", -1);
         try {
-            int[] n = Arrays.stream(parts).map(String::strip).mapToInt(Integer::parseInt).toArray();
-            if (n.length == 6 && n[0] > 0 && n[3] > 0 && n[0] % n[3] == 0) {
-                return Checkpoint.check("shape " + nameOrNumbers, shape("", n[0], n[1], n[2], n[3], n[4], n[5]).architecture);
-            }
-        } catch (NumberFormatException e) {
-            // told below
+            return Checkpoint.check("shape " + nameOrNumbers,
+                    new Architecture("llama", n[2], n[0], n[1], n[3], n[4], n[0] / n[3], n[5], context, 1e-5f, 10000, false));
         } catch (ConversionException e) {
             throw new RecipeException(e.getMessage());
         }
-        throw new RecipeException("shape \"" + nameOrNumbers + "\" is neither one of " + String.join(", ", SHAPES.keySet())
-                + " nor six numbers D,FF,L,H,KV,V with D a multiple of H");
+    }
+
+    private static int[] numbers(String text) {
+        try {
+            int[] n = Arrays.stream(text.split(",", -1)).map(String::strip).mapToInt(Integer::parseInt).toArray();
+            if (n.length == 6 && Arrays.stream(n).allMatch(i -> i > 0) && n[0] % n[3] == 0 && n[3] % n[4] == 0) {
+                return n;
+            }
+        } catch (NumberFormatException e) {
+            // told below
+        }
+        throw new RecipeException("shape \"" + text + "\" is neither one of " + String.join(", ", SHAPES.keySet())
+                + " nor six numbers D,FF,L,H,KV,V with D a multiple of H and H a multiple of KV");
     }
 
     /**

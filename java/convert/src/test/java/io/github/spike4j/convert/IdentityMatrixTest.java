@@ -40,7 +40,7 @@ class IdentityMatrixTest {
 
     @BeforeAll
     static void shared() {
-        source = Shared.file("models/stories260k/stories260K.bin");
+        source = SharedData.path("models/stories260k/stories260K.bin");
     }
 
     @ParameterizedTest

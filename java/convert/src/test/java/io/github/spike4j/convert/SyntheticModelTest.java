@@ -34,7 +34,7 @@ class SyntheticModelTest {
     @MethodSource("recipes")
     void runs(Recipe recipe) throws IOException {
         // widths and rows that are no multiples of 16
-        var shape = SyntheticModel.shape("90,154,2,9,3,301");
+        var shape = SyntheticModel.shape("90,154,2,9,3,301", 4096);
         var file = dir.resolve("a.s4j");
         new SyntheticModel(shape, recipe, 5).write(file, ProgressListener.none());
         new SyntheticModel(shape, recipe, 5).write(dir.resolve("b.s4j"), ProgressListener.none());
@@ -101,13 +101,13 @@ class SyntheticModelTest {
 
     @Test
     void shapes() {
-        var tiny = SyntheticModel.shape("tinyllama-1.1b");
+        var tiny = SyntheticModel.shape("tinyllama-1.1b", 4096);
         assertEquals(1_100_048_384L, Checkpoint.parameters(tiny));
-        assertEquals(6_738_415_616L, Checkpoint.parameters(SyntheticModel.shape("llama2-7b")));
-        assertEquals(13_015_864_320L, Checkpoint.parameters(SyntheticModel.shape("llama2-13b")));
-        assertEquals(68_976_648_192L, Checkpoint.parameters(SyntheticModel.shape("llama2-70b")));
+        assertEquals(6_738_415_616L, Checkpoint.parameters(SyntheticModel.shape("llama2-7b", 4096)));
+        assertEquals(13_015_864_320L, Checkpoint.parameters(SyntheticModel.shape("llama2-13b", 4096)));
+        assertEquals(68_976_648_192L, Checkpoint.parameters(SyntheticModel.shape("llama2-70b", 4096)));
         for (var bad : Arrays.asList("llama3", "1,2,3", "64,128,2,5,1,300", "64,128,2,4,3,300", "64,128,0,4,4,300", "a,b,c,d,e,f")) {
-            var message = assertThrows(RecipeException.class, () -> SyntheticModel.shape(bad)).getMessage();
+            var message = assertThrows(RecipeException.class, () -> SyntheticModel.shape(bad, 4096)).getMessage();
             assertTrue(message.contains(bad) && message.lines().count() == 1, message);
         }
     }

@@ -1,5 +1,15 @@
 package io.github.spike4j.runtime;
 
+import static io.github.spike4j.kernels.Numerics.bf16;
+import static io.github.spike4j.kernels.Numerics.clamp;
+import static io.github.spike4j.kernels.Numerics.code;
+import static io.github.spike4j.kernels.Numerics.exp;
+import static io.github.spike4j.kernels.Numerics.finite;
+import static io.github.spike4j.kernels.Numerics.levels;
+import static io.github.spike4j.kernels.Numerics.rint;
+import static io.github.spike4j.kernels.Numerics.scale;
+import static io.github.spike4j.kernels.Numerics.zero;
+
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.AttentionSpec.KvHead;
 import io.github.spike4j.kernels.AttentionSpec.PageField;
@@ -54,58 +64,7 @@ public class JavaKernels extends Kernels {
         return "java";
     }
 
-    // ------------------------------------------------------------------ numerics
-
-    /** Half to even, |x| at most 2^22 (N0). */
-    static float rint(float x) {
-        return (x + 0x1.8p23f) - 0x1.8p23f;
-    }
-
-    static float clamp(float x, float lo, float hi) {
-        float y = x > lo ? x : lo;
-        return y < hi ? y : hi;
-    }
-
-    static boolean finite(float x) {
-        return (Float.floatToRawIntBits(x) & 0x7fffffff) < 0x7f800000;
-    }
-
-    /** N6. */
-    static float exp(float x) {
-        if (x != x) {
-            return x;
-        }
-        x = clamp(x, -87f, 88f);
-        float n = rint(x * 0x1.715476p+0f);
-        float r = Math.fma(n, -0x1.62e4p-1f, x);
-        r = Math.fma(n, -0x1.7f7d1cp-20f, r);
-        float p = 0x1.a0d2cep-13f;
-        p = Math.fma(p, r, 0x1.6e879cp-10f);
-        p = Math.fma(p, r, 0x1.11121p-7f);
-        p = Math.fma(p, r, 0x1.555382p-5f);
-        p = Math.fma(p, r, 0x1.555554p-3f);
-        p = Math.fma(p, r, 0.5f);
-        p = Math.fma(p, r, 1f);
-        p = Math.fma(p, r, 1f);
-        return Float.intBitsToFloat(Float.floatToRawIntBits(p) + ((int) n << 23));
-    }
-
-    /** N3: the scale of a range that contains zero. */
-    static float scale(float hi, float lo, int levels) {
-        return clamp((hi - lo) / levels, 1e-5f, 1e4f);
-    }
-
-    static int zero(float lo, float s, int levels) {
-        return (int) rint(clamp(-lo / s, 0, levels));
-    }
-
-    static int code(float x, float s, int z, int levels) {
-        return (int) clamp(rint(clamp(x / s, -0x1p21f, 0x1p21f)) + z, 0, levels);
-    }
-
-    static int levels(int bits) {
-        return (1 << bits) - 1;
-    }
+    // ------------------------------------------------------------------ float rows
 
     /** N1: SUM32 of the squares of a row. */
     static float sumOfSquares(MemorySegment x, long first, int n, float[] lanes) {
@@ -449,10 +408,6 @@ public class JavaKernels extends Kernels {
                 store(y, (long) t * yStride + o, total, w.bias(), o, add);
             }
         }
-    }
-
-    static float bf16(short bits) {
-        return Float.intBitsToFloat(bits << 16);
     }
 
     // ------------------------------------------------------------------ rows of floats

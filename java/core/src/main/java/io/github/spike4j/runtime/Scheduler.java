@@ -262,14 +262,15 @@ public final class Scheduler implements AutoCloseable {
             s.target = s.length;
         }
 
-        /** Starts a generation. */
-        public void start(Task task) {
+        /** Starts a generation of at most {@code tokens} tokens. */
+        public void start(Task task, int tokens) {
             lock.lock();
             try {
                 idle();
                 if (s.length == 0) {
                     throw new IllegalStateException("nothing to continue: append a text or tokens before generating");
                 }
+                s.reserve(tokens);
                 s.target = s.length;
                 s.task = task;
                 work.signal();

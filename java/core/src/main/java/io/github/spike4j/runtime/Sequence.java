@@ -71,6 +71,14 @@ public final class Sequence {
         ids[length++] = id;
     }
 
+    /** Makes room for {@code more} tokens, so that pushing them allocates nothing. */
+    void reserve(int more) {
+        int needed = (int) Math.min(maxContext, length + (long) more);
+        if (needed > ids.length) {
+            ids = Arrays.copyOf(ids, needed);
+        }
+    }
+
     boolean hasLogits() {
         return length > 0 && logitsAt == length;
     }

@@ -1,9 +1,14 @@
 package io.github.spike4j.runtime;
 
+import static io.github.spike4j.kernels.Numerics.code;
+import static io.github.spike4j.kernels.Numerics.finite;
+import static io.github.spike4j.kernels.Numerics.levels;
+
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.AttentionSpec.PageField;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.GifSpec;
+import io.github.spike4j.kernels.Numerics;
 import io.github.spike4j.kernels.Queries;
 import io.github.spike4j.kernels.Sequences;
 import io.github.spike4j.kernels.SpikeWeights;
@@ -40,6 +45,8 @@ public final class VectorKernels extends JavaKernels {
         int[] pairs = new int[0];
         int[] sums = new int[TILE * TILE];
         int[] totals = new int[0];
+        /** Zero points, sub-scales and sums of 8 rows, each [groups][8]. */
+        int[] rows = new int[0];
         final int[] ints = new int[8];
 
         short[] weights(int n) {
@@ -52,6 +59,10 @@ public final class VectorKernels extends JavaKernels {
 
         int[] pairs(int n) {
             return pairs.length >= n ? pairs : (pairs = new int[n]);
+        }
+
+        int[] rows(int n) {
+            return rows.length >= n ? rows : (rows = new int[n]);
         }
 
         int[] totals(int n) {
@@ -81,12 +92,12 @@ public final class VectorKernels extends JavaKernels {
         Work work = WORK.get();
         int bits = w.bits();
         int perToken = spec.padded() / 2; // one int carries two channels
-        int[] pairs = work.pairs((tokens + TILE) * perToken);
-        for (int t = 0; t < tokens; t++) {
-            pairsOf(x.code(), (long) t * spec.padded(), spec.padded(), bits, pairs, t * perToken);
-        }
+        int[] pairs = work.pairs((tokens + TILE) * perToken); // [tile][channel pair][token of the tile]
         int tiles = (tokens + TILE - 1) / TILE;
-        Arrays.fill(pairs, tokens * perToken, tiles * TILE * perToken, 0);
+        Arrays.fill(pairs, (tiles - 1) * TILE * perToken, tiles * TILE * perToken, 0);
+        for (int t = 0; t < tokens; t++) {
+            pairsOf(x.code(), (long) t * spec.padded(), spec.padded(), pairs, t / TILE * TILE * perToken + t % TILE, TILE);
+        }
         short[] panel = work.weights(spec.padded() * TILE);
         int segments = spec.segments().size();
         int[] totals = work.totals(segments * TILE * TILE);
@@ -101,6 +112,7 @@ public final class VectorKernels extends JavaKernels {
                 data += (long) panels * 2 * padded * bits;
                 first += padded;
             }
+            loadRows(w, p, half, work);
             for (int tile = 0; tile < tiles; tile++) {
                 int most = Math.min(TILE, tokens - tile * TILE);
                 Arrays.fill(totals, 0, segments * TILE * TILE, 0);
@@ -111,52 +123,103 @@ public final class VectorKernels extends JavaKernels {
                     for (int j = 0; j < s.groups(); j++) {
                         int from = j * size;
                         int to = j == s.groups() - 1 ? s.padded() : from + size; // pads are zero bytes
-                        tile(panel, (first + from) * TILE, (to - from) / 2, pairs, tile * TILE * perToken + (first + from) / 2, perToken,
-                                budget, most, work.sums);
-                        for (int t = 0; t < most; t++) {
-                            long g = (long) (tile * TILE + t) * spec.groups() + group + j;
-                            int m = x.mult().get(I32, 4 * g);
-                            for (int r = 0; r < TILE; r++) {
-                                totals[(i * TILE + t) * TILE + r] += m * weighted(w, x, s, work.sums[t * TILE + r], g, group + j, p, half + r);
-                            }
-                        }
+                        tile(panel, (first + from) * TILE, (to - from) / 2, pairs, (tile * perToken + (first + from) / 2) * TILE, budget, most,
+                                work.sums);
+                        addGroup(w, x, s.bits(), group + j, tile * TILE, most, work, totals, i * TILE * TILE);
                     }
                     first += s.padded();
                     group += s.groups();
                 }
-                int rows = Math.min(TILE, end - row);
                 for (int t = 0; t < most; t++) {
-                    for (int r = 0; r < rows; r++) {
-                        finish(w, x, totals, t, tile * TILE + t, r, row + r, y, yStride, add);
-                    }
+                    finish(w, x, totals, t, tile * TILE + t, row, Math.min(TILE, end - row), y, yStride, add);
                 }
             }
         }
     }
 
-    private static void finish(SpikeWeights w, Spikes x, int[] totals, int t, int token, int r, int o, MemorySegment y, int yStride,
+    /** Zero points, sub-scales and sums of 8 rows of a panel as ints, by group. */
+    private static void loadRows(SpikeWeights w, int p, int half, Work work) {
+        int groups = w.spec().groups();
+        int[] rows = work.rows(3 * groups * TILE);
+        for (int j = 0; j < groups; j++) {
+            long zero = ((long) p * w.weightGroups() + (w.weightGroups() == 1 ? 0 : j)) * 16 + half;
+            long group = ((long) p * groups + j) * 16 + half;
+            bytes(w.zero(), zero).intoArray(rows, j * TILE);
+            if (w.mult() != null) {
+                bytes(w.mult(), group).intoArray(rows, (groups + j) * TILE);
+            }
+            if (w.sum() != null) {
+                IntVector.fromMemorySegment(I, w.sum(), 4 * group, LE).intoArray(rows, (2 * groups + j) * TILE);
+            }
+        }
+    }
+
+    /** Eight unsigned bytes as ints. */
+    private static IntVector bytes(MemorySegment from, long at) {
+        return (IntVector) ByteVector.fromMemorySegment(ByteVector.SPECIES_64, from, at, LE).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
+    }
+
+    /** totals[t] += m mw (sum d w - zw sum d [+ (128 - z) sum (w - zw)]) of one group, 8 rows at a time. */
+    private static void addGroup(SpikeWeights w, Spikes x, int bits, int j, int token, int tokens, Work work, int[] totals, int at) {
+        int groups = w.spec().groups();
+        int[] rows = work.rows;
+        IntVector zero = IntVector.fromArray(I, rows, j * TILE);
+        for (int t = 0; t < tokens; t++) {
+            long g = 4 * ((long) (token + t) * groups + j);
+            IntVector sum = IntVector.fromArray(I, work.sums, t * TILE).sub(zero.mul(x.sum().get(I32, g)));
+            if (bits == 8) {
+                sum = sum.add(IntVector.fromArray(I, rows, (2 * groups + j) * TILE).mul(128 - x.zero().get(I32, g)));
+            }
+            if (w.mult() != null) {
+                sum = sum.mul(IntVector.fromArray(I, rows, (groups + j) * TILE));
+            }
+            IntVector.fromArray(I, totals, at + t * TILE).add(sum.mul(x.mult().get(I32, g))).intoArray(totals, at + t * TILE);
+        }
+    }
+
+    private static void finish(SpikeWeights w, Spikes x, int[] totals, int t, int token, int row, int rows, MemorySegment y, int yStride,
             boolean add) {
-        float result = 0;
+        FloatVector result = FloatVector.zero(F);
+        FloatVector scale = FloatVector.fromMemorySegment(F, w.scale(), 4L * row, LE);
         boolean empty = true;
         var segments = w.spec().segments();
         for (int i = 0; i < segments.size(); i++) {
             if (segments.get(i).channels() > 0) {
-                int d = totals[(i * TILE + t) * TILE + r];
-                float unit = x.scale().get(F32, 16L * token + 4 * i) * w.scale().get(F32, 4L * o);
-                result = empty ? d * unit : Math.fma((float) d, unit, result);
+                FloatVector d = toFloat(IntVector.fromArray(I, totals, (i * TILE + t) * TILE));
+                FloatVector unit = scale.mul(x.scale().get(F32, 16L * token + 4 * i));
+                result = empty ? d.mul(unit) : d.fma(unit, result);
                 empty = false;
             }
         }
-        store(y, (long) token * yStride + o, result, w.bias(), o, add);
+        put(result, w.bias(), y, (long) token * yStride, row, rows, add);
+    }
+
+    /** Stores up to 8 output rows of a token. */
+    private static void put(FloatVector result, MemorySegment bias, MemorySegment y, long at, int row, int rows, boolean add) {
+        if (rows == TILE) {
+            if (bias != null) {
+                result = result.add(FloatVector.fromMemorySegment(F, bias, 4L * row, LE));
+            }
+            if (add) {
+                result = FloatVector.fromMemorySegment(F, y, 4 * (at + row), LE).add(result);
+            }
+            result.intoMemorySegment(y, 4 * (at + row), LE);
+            return;
+        }
+        float[] lanes = SCRATCH.get().lanes;
+        result.intoArray(lanes, 0);
+        for (int r = 0; r < rows; r++) {
+            store(y, at + row + r, lanes[r], bias, row + r, add);
+        }
     }
 
     /** Activation bytes as pairs in the order of the unpacked weight vectors: (k0 + 4i + odd, k0 + 4i + odd + 2). */
-    private static void pairsOf(MemorySegment code, long from, int n, int bits, int[] pairs, int to) {
-        for (int k = 0; k < n; k += 4) {
+    private static void pairsOf(MemorySegment code, long from, int n, int[] pairs, int to, int stride) {
+        for (int k = 0; k < n; k += 4, to += 2 * stride) {
             int d = code.get(I32, from + k);
             // bytes 0, 2 and bytes 1, 3, each sign-extended to 16 bits
-            pairs[to++] = (byte) d & 0xffff | (byte) (d >> 16) << 16;
-            pairs[to++] = (byte) (d >> 8) & 0xffff | d >> 24 << 16;
+            pairs[to] = (byte) d & 0xffff | (byte) (d >> 16) << 16;
+            pairs[to + stride] = (byte) (d >> 8) & 0xffff | d >> 24 << 16;
         }
     }
 
@@ -181,56 +244,56 @@ public final class VectorKernels extends JavaKernels {
         return IntVector.broadcast(I, a[at]).reinterpretAsShorts();
     }
 
-    /** sums[t][row] of 8 rows x up to 8 tokens over n weight vectors. */
-    private static void tile(short[] w, int from, int n, int[] a, int a0, int stride, int budget, int tokens, int[] sums) {
-        if (tokens <= 2) {
-            for (int t = 0; t < tokens; t++) {
-                IntVector s = IntVector.zero(I);
-                for (int v = 0; v < n;) {
-                    int stop = Math.min(n, v + budget);
-                    ShortVector c = ShortVector.zero(S);
-                    for (; v < stop; v++) {
-                        c = c.add(ShortVector.fromArray(S, w, from + v * 16).mul(pair(a, a0 + t * stride + v)));
-                    }
-                    s = widen(s, c);
-                }
-                s.intoArray(sums, t * TILE);
-            }
-            return;
-        }
-        IntVector s0 = IntVector.zero(I), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
-        int a1 = a0 + stride, a2 = a1 + stride, a3 = a2 + stride, a4 = a3 + stride, a5 = a4 + stride, a6 = a5 + stride, a7 = a6 + stride;
-        for (int v = 0; v < n;) {
+    /** sums[t][row] of 8 rows x up to 8 tokens over n weight vectors; a holds the pairs [n][8] from a0. */
+    private static void tile(short[] w, int from, int n, int[] a, int a0, int budget, int tokens, int[] sums) {
+        Arrays.fill(sums, 0);
+        for (int v = 0; v < n; v += budget) {
             int stop = Math.min(n, v + budget);
-            ShortVector c0 = ShortVector.zero(S), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
-            for (; v < stop; v++) {
-                ShortVector x = ShortVector.fromArray(S, w, from + v * 16);
-                c0 = c0.add(x.mul(pair(a, a0 + v)));
-                c1 = c1.add(x.mul(pair(a, a1 + v)));
-                c2 = c2.add(x.mul(pair(a, a2 + v)));
-                c3 = c3.add(x.mul(pair(a, a3 + v)));
-                c4 = c4.add(x.mul(pair(a, a4 + v)));
-                c5 = c5.add(x.mul(pair(a, a5 + v)));
-                c6 = c6.add(x.mul(pair(a, a6 + v)));
-                c7 = c7.add(x.mul(pair(a, a7 + v)));
+            if (tokens > 2) {
+                block8(w, from, v, stop, a, a0, sums);
+            } else {
+                for (int t = 0; t < tokens; t++) {
+                    block1(w, from, v, stop, a, a0 + t, sums, t * TILE);
+                }
             }
-            s0 = widen(s0, c0);
-            s1 = widen(s1, c1);
-            s2 = widen(s2, c2);
-            s3 = widen(s3, c3);
-            s4 = widen(s4, c4);
-            s5 = widen(s5, c5);
-            s6 = widen(s6, c6);
-            s7 = widen(s7, c7);
         }
-        s0.intoArray(sums, 0);
-        s1.intoArray(sums, 8);
-        s2.intoArray(sums, 16);
-        s3.intoArray(sums, 24);
-        s4.intoArray(sums, 32);
-        s5.intoArray(sums, 40);
-        s6.intoArray(sums, 48);
-        s7.intoArray(sums, 56);
+    }
+
+    private static void block1(short[] w, int from, int v, int stop, int[] a, int a0, int[] sums, int at) {
+        ShortVector c = ShortVector.zero(S);
+        for (int u = v; u < stop; u++) {
+            c = c.add(ShortVector.fromArray(S, w, from + u * 16).mul(pair(a, a0 + u * TILE)));
+        }
+        widen(sums, at, c);
+    }
+
+    /** The hot loop: 8 sums in registers, int loop variables and no other live vectors, so that C2 spills none. */
+    private static void block8(short[] w, int from, int v, int stop, int[] a, int a0, int[] sums) {
+        ShortVector c0 = ShortVector.zero(S), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+        for (int u = v; u < stop; u++) {
+            ShortVector x = ShortVector.fromArray(S, w, from + u * 16);
+            int k = a0 + u * TILE;
+            c0 = c0.add(x.mul(pair(a, k)));
+            c1 = c1.add(x.mul(pair(a, k + 1)));
+            c2 = c2.add(x.mul(pair(a, k + 2)));
+            c3 = c3.add(x.mul(pair(a, k + 3)));
+            c4 = c4.add(x.mul(pair(a, k + 4)));
+            c5 = c5.add(x.mul(pair(a, k + 5)));
+            c6 = c6.add(x.mul(pair(a, k + 6)));
+            c7 = c7.add(x.mul(pair(a, k + 7)));
+        }
+        widen(sums, 0, c0);
+        widen(sums, 8, c1);
+        widen(sums, 16, c2);
+        widen(sums, 24, c3);
+        widen(sums, 32, c4);
+        widen(sums, 40, c5);
+        widen(sums, 48, c6);
+        widen(sums, 56, c7);
+    }
+
+    private static void widen(int[] sums, int at, ShortVector c) {
+        widen(IntVector.fromArray(I, sums, at), c).intoArray(sums, at);
     }
 
     // ------------------------------------------------------------------ dense linear
@@ -287,15 +350,15 @@ public final class VectorKernels extends JavaKernels {
             s2 = s2.add(c2);
             s3 = s3.add(c3);
         }
-        float[] lanes = SCRATCH.get().lanes;
-        s0.intoArray(lanes, 0);
-        s1.intoArray(lanes, 8);
-        s2.intoArray(lanes, 16);
-        s3.intoArray(lanes, 24);
-        for (int t = 0; t < tokens; t++) {
-            for (int r = 0; r < rows; r++) {
-                store(y, (long) (t0 + t) * yStride + row + r, lanes[t * TILE + r], weights.bias(), row + r, add);
-            }
+        put(s0, weights.bias(), y, (long) t0 * yStride, row, rows, add);
+        if (tokens > 1) {
+            put(s1, weights.bias(), y, (long) (t0 + 1) * yStride, row, rows, add);
+        }
+        if (tokens > 2) {
+            put(s2, weights.bias(), y, (long) (t0 + 2) * yStride, row, rows, add);
+        }
+        if (tokens > 3) {
+            put(s3, weights.bias(), y, (long) (t0 + 3) * yStride, row, rows, add);
         }
     }
 
@@ -419,7 +482,7 @@ public final class VectorKernels extends JavaKernels {
             }
             for (int i = whole; i < channels; i++) {
                 float g = gateUp.get(F32, 4 * (from + i));
-                y.set(F32, 4 * ((long) r * yStride + i), g / (1f + exp(-g)) * gateUp.get(F32, 4 * (from + channels + i)));
+                y.set(F32, 4 * ((long) r * yStride + i), g / (1f + Numerics.exp(-g)) * gateUp.get(F32, 4 * (from + channels + i)));
             }
         }
     }
@@ -453,7 +516,7 @@ public final class VectorKernels extends JavaKernels {
         float g = ONE_22 / most;
         int[] amounts = work.totals(positions + 8);
         for (int t = 0; t < positions; t++) {
-            amounts[t] = most > 0 ? (int) rint(e[t] * g) : 0;
+            amounts[t] = most > 0 ? (int) Numerics.rint(e[t] * g) : 0;
         }
         int first = 0;
         for (int i = 0; i < 2; i++) {
@@ -486,8 +549,7 @@ public final class VectorKernels extends JavaKernels {
                 for (; t < stop; t++) {
                     MemorySegment block = table.block(t / AttentionSpec.PAGE);
                     int at = t % AttentionSpec.PAGE;
-                    IntVector bytes = (IntVector) ByteVector.fromMemorySegment(ByteVector.SPECIES_64, block, data + (long) at * stride + column, LE)
-                            .convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
+                    IntVector bytes = bytes(block, data + (long) at * stride + column);
                     IntVector code = width == 8 ? bytes : bytes.lanewise(VectorOperators.LSHR, shift).and(15);
                     acc = acc.add(code.sub(block.get(I8, zeros + at) & 255).mul(amounts[t]));
                 }
@@ -523,7 +585,7 @@ public final class VectorKernels extends JavaKernels {
             Work work) {
         var head = a.kvHeads().get(h);
         int[] pairs = work.pairs(a.qPadded() / 2);
-        pairsOf(q.code(), slot * a.qPadded(), a.qPadded(), 4, pairs, 0);
+        pairsOf(q.code(), slot * a.qPadded(), a.qPadded(), pairs, 0, 1);
         float unit = q.scale().get(F32, 4 * slot) * a.kappa();
         int queryZero = q.zero().get(I32, 4 * slot);
         for (int t = 0; t < positions; t += 8) {
@@ -549,8 +611,7 @@ public final class VectorKernels extends JavaKernels {
                             .mul(128 - queryZero));
                 }
                 total = total.add(d);
-                IntVector zeros = (IntVector) ByteVector.fromMemorySegment(ByteVector.SPECIES_64, block,
-                        head.pageOffset() + a.offset(h, PageField.K_ZERO) + index / 4, LE).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
+                IntVector zeros = bytes(block, head.pageOffset() + a.offset(h, PageField.K_ZERO) + index / 4);
                 FloatVector f = toFloat(d.sub(zeros.mul(q.sum().get(I32, 8 * slot + 4L * i))));
                 FloatVector s = FloatVector.fromMemorySegment(F, block, head.pageOffset() + a.offset(h, PageField.K_SCALE) + index, LE);
                 b = empty ? f.mul(s) : f.fma(s, b);
