@@ -242,10 +242,92 @@ static void bench_attend(void)
     }
 }
 
+/* One call of the base, one of the test, on a random part of the rows and kv heads. */
+static void compare_attend(batch *t, const s4j_sequence *seq, const s4j_queries *q, int finite)
+{
+    seal(q->code);
+    for (int64_t i = 0; i < t->seqs; i++) {
+        for (int64_t p = 0; p < pages(&seq[i]); p++) {
+            seal(seq[i].blocks[p]);
+        }
+    }
+    const int64_t bytes = s4j_attend_scratch(&t->a, t->context), stride = t->a.heads * t->a.head_dim + rnd_in(0, 3);
+    void *scratch = buffer(bytes, 64);
+    float *a = NEW(float, t->rows * stride), *b = NEW(float, t->rows * stride);
+    fill(a, t->rows * stride, 0, 0);
+    memcpy(b, a, (size_t)(t->rows * stride) * sizeof(float));
+    describe_batch(t);
+    const int64_t begin = rnd_in(0, t->rows - 1), end = rnd_in(begin + (t->rows == 1), t->rows), h = rnd_in(0, t->a.kv_heads - 1);
+    same_int(s4j_attend(base, &t->a, q, seq, t->seqs, a, stride, scratch, bytes, begin, end, h, t->a.kv_heads),
+             s4j_attend(test, &t->a, q, seq, t->seqs, b, stride, scratch, bytes, begin, end, h, t->a.kv_heads), "status");
+    if (finite) {
+        same_floats(a, b, t->rows * stride, "out");
+    }
+}
+
+/* The largest sums of scores of every pair of widths, of both signs: no int16 may wrap. Codes are written straight into queries
+ * and pages: all at the top or all at the bottom, in every other position; zero points of K are 0. */
+static void attend_extremes(int64_t n)
+{
+    const int32_t q_bits = (int32_t)(2 + n % 7), k_bits = (int32_t)(2 + n / 7 % 7);
+    const int64_t d = n < 49 ? 256 : PICK(256, 240, 128, 64, 18);
+    batch t = random_batch(0, 24, d, 1, rnd_in(1, 7));
+    s4j_attention *a = &t.a;
+    s4j_kv_head *kv = t.head;
+    a->kv_head = kv;
+    a->q_bits = q_bits;
+    a->k_bits[0] = a->k_bits[1] = k_bits;
+    kv->k_channels[1] = PICK(0, d);
+    kv->k_channels[0] = d - kv->k_channels[1];
+    kv->page_offset = 0;
+    t.block_bytes = s4j_page_of(a, kv).bytes;
+    const int i = kv->k_channels[1] > 0;
+    if (a->k_mode == S4J_K_FROZEN) {
+        kv->k_zero = NEW(uint8_t, d);
+    }
+    fill_tokens(&t, 0);
+    s4j_sequence seq[MOST_SEQ];
+    new_blocks(&t, NULL, seq);
+    const s4j_queries q = new_queries(&t);
+    prefill(&t, seq, &q, 0);
+    const s4j_page page = s4j_page_of(a, kv);
+    const int32_t q_levels = s4j_levels(q_bits), k_levels = s4j_levels(k_bits), width = page.k_width[i];
+    for (int64_t p = 0; p < t.context; p++) {
+        uint8_t *at = seq[0].blocks[p / S4J_PAGE];
+        const int64_t lane = i * S4J_PAGE + p % S4J_PAGE;
+        uint8_t *panel = at + page.k[i] + p % S4J_PAGE / S4J_ROWS * s4j_r16_panel(page.k_padded[i], width);
+        const int32_t code = p % 2 ? k_levels : 0;
+        for (int64_t k = 0; k < d; k++) {
+            uint8_t *byte = panel + s4j_r16_byte(k, p % S4J_ROWS, width);
+            const int32_t shift = s4j_r16_shift(k, width);
+            *byte = (uint8_t)((*byte & ~(s4j_levels(width) << shift)) | code << shift);
+        }
+        ((float *)(void *)(at + page.k_scale))[lane] = a->k_mode == S4J_K_TOKEN ? 1.0f + 0.1f * rnd_float() : 0.0f;
+        ((int32_t *)(void *)(at + page.k_sum))[lane] = (int32_t)d * code;
+        at[page.k_zero + lane] = 0;
+    }
+    for (int64_t h = 0; h < a->heads; h++) {
+        const int top = rnd_one_in(2);
+        const int32_t z = top ? 0 : q_levels, byte = (top ? q_levels : 0) - s4j_offset(q_bits, z);
+        for (int64_t k = 0; k < d; k++) {
+            q.code[h * a->q_padded + k] = (int8_t)byte;
+        }
+        q.zero[h] = z;
+        q.sum[2 * h] = q.sum[2 * h + 1] = 0;
+        q.sum[2 * h + i] = a->k_mode == S4J_K_TOKEN ? (int32_t)d * byte : 0;
+        q.scale[h] = 4.0f / ((float)d * (float)q_levels * (float)k_levels * a->kappa); /* scores of -4.4 to 4.4 */
+    }
+    compare_attend(&t, seq, &q, 1);
+}
+
 void check_attend(int64_t n)
 {
     if (benching) {
         bench_attend();
+        return;
+    }
+    if (n % 4 == 1) {
+        attend_extremes(n / 4);
         return;
     }
     const int deep = n % 100 == 99; /* beyond every int32 budget of N8, all values at the top */
@@ -260,24 +342,7 @@ void check_attend(int64_t n)
     new_blocks(&t, NULL, seq);
     const s4j_queries q = new_queries(&t);
     const int finite = prefill(&t, seq, &q, pattern);
-    seal(q.code);
-    for (int64_t i = 0; i < t.seqs; i++) {
-        for (int64_t p = 0; p < pages(&seq[i]); p++) {
-            seal(seq[i].blocks[p]);
-        }
-    }
-    const int64_t bytes = s4j_attend_scratch(&t.a, t.context), stride = t.a.heads * t.a.head_dim + rnd_in(0, 3);
-    void *scratch = buffer(bytes, 64);
-    float *a = NEW(float, t.rows * stride), *b = NEW(float, t.rows * stride);
-    fill(a, t.rows * stride, 0, 0);
-    memcpy(b, a, (size_t)(t.rows * stride) * sizeof(float));
-    describe_batch(&t);
-    const int64_t begin = rnd_in(0, t.rows - 1), end = rnd_in(begin, t.rows), h = rnd_in(0, t.a.kv_heads - 1);
-    same_int(s4j_attend(base, &t.a, &q, seq, t.seqs, a, stride, scratch, bytes, begin, end, h, t.a.kv_heads),
-             s4j_attend(test, &t.a, &q, seq, t.seqs, b, stride, scratch, bytes, begin, end, h, t.a.kv_heads), "status");
-    if (finite) {
-        same_floats(a, b, t.rows * stride, "out");
-    }
+    compare_attend(&t, seq, &q, finite);
 }
 
 void check_dense_append(int64_t n)
