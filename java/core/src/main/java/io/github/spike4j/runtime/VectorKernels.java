@@ -48,6 +48,9 @@ public final class VectorKernels extends JavaKernels {
         /** Zero points, sub-scales and sums of 8 rows, each [groups][8]. */
         int[] rows = new int[0];
         final int[] ints = new int[8];
+        /** Zero points of a page, sums of a head's channels. */
+        final int[] zeros = new int[AttentionSpec.PAGE];
+        final long[] sums64 = new long[256];
 
         short[] weights(int n) {
             return weights.length >= n ? weights : (weights = new short[n]);
@@ -528,7 +531,10 @@ public final class VectorKernels extends JavaKernels {
         }
     }
 
-    /** N8: channels of one V segment, 8 at a time; |a (v - z)| is at most 2^22 (2^B - 1), which bounds the positions of a 32-bit sum. */
+    /**
+     * N8: channels of one V segment, a page and 8 channels at a time; |a (v - z)| is at most 2^22 (2^B - 1), which bounds the positions
+     * of a 32-bit sum.
+     */
     private static void values(AttentionSpec a, int h, int i, int n, Sequences.BlockTable table, int positions, int[] amounts, float unit,
             int first, MemorySegment out, long to) {
         var head = a.kvHeads().get(h);
@@ -538,45 +544,35 @@ public final class VectorKernels extends JavaKernels {
         long zeros = head.pageOffset() + a.offset(h, PageField.V_ZERO) + (long) i * AttentionSpec.PAGE;
         int budget = Math.max(1, (int) ((long) Integer.MAX_VALUE / ((long) levels(a.vBits()[i]) << 22)));
         int[] part = WORK.get().ints;
-        long s0, s1, s2, s3, s4, s5, s6, s7;
-        for (int c = 0; c < n; c += 8) {
-            int shift = width == 8 ? 0 : c % 32 / 16 * 4;
-            long column = width == 8 ? c : c / 32 * 16 + c % 16;
-            s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0;
-            for (int t = 0; t < positions;) {
-                int stop = Math.min(positions, t + budget);
-                IntVector acc = IntVector.zero(I);
-                for (; t < stop; t++) {
-                    MemorySegment block = table.block(t / AttentionSpec.PAGE);
-                    int at = t % AttentionSpec.PAGE;
-                    IntVector bytes = bytes(block, data + (long) at * stride + column);
-                    IntVector code = width == 8 ? bytes : bytes.lanewise(VectorOperators.LSHR, shift).and(15);
-                    acc = acc.add(code.sub(block.get(I8, zeros + at) & 255).mul(amounts[t]));
-                }
-                acc.intoArray(part, 0);
-                s0 += part[0];
-                s1 += part[1];
-                s2 += part[2];
-                s3 += part[3];
-                s4 += part[4];
-                s5 += part[5];
-                s6 += part[6];
-                s7 += part[7];
+        int[] zero = WORK.get().zeros;
+        long[] sums = WORK.get().sums64;
+        Arrays.fill(sums, 0, n, 0);
+        for (int page = 0; page < positions; page += AttentionSpec.PAGE) {
+            MemorySegment block = table.block(page / AttentionSpec.PAGE);
+            int rows = Math.min(AttentionSpec.PAGE, positions - page);
+            for (int t = 0; t < AttentionSpec.PAGE; t += 8) {
+                bytes(block, zeros + t).intoArray(zero, t);
             }
-            put(out, to, head.vPerm(), first + c, n - c, 0, s0, unit);
-            put(out, to, head.vPerm(), first + c, n - c, 1, s1, unit);
-            put(out, to, head.vPerm(), first + c, n - c, 2, s2, unit);
-            put(out, to, head.vPerm(), first + c, n - c, 3, s3, unit);
-            put(out, to, head.vPerm(), first + c, n - c, 4, s4, unit);
-            put(out, to, head.vPerm(), first + c, n - c, 5, s5, unit);
-            put(out, to, head.vPerm(), first + c, n - c, 6, s6, unit);
-            put(out, to, head.vPerm(), first + c, n - c, 7, s7, unit);
+            for (int c = 0; c < n; c += 8) {
+                int shift = width == 8 ? 0 : c % 32 / 16 * 4;
+                long column = data + (width == 8 ? c : c / 32 * 16 + c % 16);
+                int mask = levels(width);
+                for (int t = 0; t < rows; t += budget) {
+                    int stop = Math.min(rows, t + budget);
+                    IntVector acc = IntVector.zero(I);
+                    for (int u = t; u < stop; u++) {
+                        IntVector code = bytes(block, column + (long) u * stride).lanewise(VectorOperators.LSHR, shift).and(mask);
+                        acc = acc.add(code.sub(zero[u]).mul(amounts[page + u]));
+                    }
+                    acc.intoArray(part, 0);
+                    for (int lane = 0; lane < Math.min(8, n - c); lane++) {
+                        sums[c + lane] += part[lane];
+                    }
+                }
+            }
         }
-    }
-
-    private static void put(MemorySegment out, long to, int[] perm, int channel, int left, int lane, long sum, float unit) {
-        if (lane < left) {
-            out.set(F32, 4 * (to + perm[channel + lane]), (float) sum * unit);
+        for (int c = 0; c < n; c++) {
+            out.set(F32, 4 * (to + head.vPerm()[first + c]), (float) sums[c] * unit);
         }
     }
 
@@ -630,21 +626,31 @@ public final class VectorKernels extends JavaKernels {
     private static IntVector scoreSum(MemorySegment block, long at, int padded, int width, int budget, int[] pairs, int pair) {
         IntVector sum = IntVector.zero(I);
         ShortVector c = ShortVector.zero(S);
+        int products = 32 / width / 2; // of a lane and vector
         int left = budget;
-        short mask = (short) levels(width);
-        for (int k = 0; k < padded; k += 32 / width, at += 64) {
-            ShortVector x = ByteVector.fromMemorySegment(ByteVector.SPECIES_256, block, at, LE).reinterpretAsShorts();
-            for (int shift = 0; shift < 8; shift += width) {
-                for (int odd = 0; odd < 16; odd += 8) {
-                    c = c.add(x.lanewise(VectorOperators.LSHR, shift + odd).and(mask).mul(pair(pairs, pair++)));
-                    if (--left == 0) {
-                        sum = widen(sum, c);
-                        c = ShortVector.zero(S);
-                        left = budget;
-                    }
-                }
+        for (int k = 0; k < padded; k += 32 / width, at += 64, pair += products) {
+            if (left < products) {
+                sum = widen(sum, c);
+                c = ShortVector.zero(S);
+                left = budget;
             }
+            ShortVector x = ByteVector.fromMemorySegment(ByteVector.SPECIES_256, block, at, LE).reinterpretAsShorts();
+            if (width == 4) {
+                c = c.add(x.and((short) 15).mul(pair(pairs, pair))).add(nibble(x, 8).mul(pair(pairs, pair + 1)))
+                        .add(nibble(x, 4).mul(pair(pairs, pair + 2))).add(nibble(x, 12).mul(pair(pairs, pair + 3)));
+            } else if (budget == 1) {
+                sum = widen(sum, x.and((short) 255).mul(pair(pairs, pair)));
+                sum = widen(sum, x.lanewise(VectorOperators.LSHR, 8).mul(pair(pairs, pair + 1)));
+                continue;
+            } else {
+                c = c.add(x.and((short) 255).mul(pair(pairs, pair))).add(x.lanewise(VectorOperators.LSHR, 8).mul(pair(pairs, pair + 1)));
+            }
+            left -= products;
         }
         return widen(sum, c);
+    }
+
+    private static ShortVector nibble(ShortVector x, int shift) {
+        return x.lanewise(VectorOperators.LSHR, shift).and((short) 15);
     }
 }
