@@ -7,7 +7,8 @@
  *    aborts or exits. Every function that can fail returns an s4j_status (0 or negative).
  *  - Kernels are pure and single-threaded: they read and write only the ranges stated here, for the rows [begin, end)
  *    asked for. Different threads may work on disjoint ranges of the same buffers at the same time.
- *  - Sizes and strides are int64_t. Strides count ELEMENTS of the pointed-to type, sizes of raw memory are bytes.
+ *  - Sizes and strides are int64_t. Strides count ELEMENTS of the pointed-to type, sizes of raw memory are bytes. Rows, tokens,
+ *    channels and positions, and the ends of their ranges, are at most INT32_MAX. Reserved fields are 0.
  *  - Pointers need the natural alignment of their element type; layout data (weights, KV pages) needs 64 bytes.
  *  - The functions check counts, ranges and options and return S4J_E_ARGUMENT; they cannot check buffer sizes: the caller
  *    must (the Java layer does before each call).
@@ -184,7 +185,7 @@ typedef struct s4j_dense_weights {
     int64_t rows;
     int64_t channels;
     int32_t dtype; /* enum s4j_dtype */
-    int32_t reserved;
+    int32_t reserved; /* 0 */
 } s4j_dense_weights;
 
 /* y[t][o] (+)= DOT256(w[o], x[t]) + bias[o] for t in [0, tokens), o in [begin, end) as in s4j_linear. */
@@ -230,31 +231,32 @@ typedef struct s4j_kv_head {
     const uint8_t *k_zero; /* [head_dim] by permuted channel; S4J_K_FROZEN only, else NULL */
     int64_t k_channels[2]; /* ordinary, salient; sum = head_dim */
     int64_t v_channels[2];
-    int64_t page_offset;   /* byte offset of this (layer, kv head)'s page in a block, a multiple of 64 */
+    int64_t page_offset;   /* byte offset of this (layer, kv head)'s page in a block, a multiple of 64, at most 2^40 */
 } s4j_kv_head;
 
 /* The attention of one layer. Query head h reads kv head h / (heads / kv_heads). */
 typedef struct s4j_attention {
     const s4j_kv_head *kv_head; /* [kv_heads]; dense attention uses page_offset only */
-    int64_t heads;
+    int64_t heads;     /* 1..65536, a multiple of kv_heads */
     int64_t kv_heads;
     int64_t head_dim;  /* even, 2..256 */
     int64_t q_padded;  /* stride of a query's codes: at least pad16(k_channels[0]) + pad16(k_channels[1]) of each kv head,
-                          a multiple of 64 */
+                          a multiple of 64, at most 4096 */
     float kappa;       /* (float) (1 / sqrt(head_dim)) */
     int32_t q_bits;    /* 2..8 */
     int32_t k_bits[2]; /* ordinary, salient, 2..8 */
     int32_t v_bits[2]; /* ordinary, salient, 2..8; the salient width is v_bits[0] + 1 or equal */
     int32_t k_mode;    /* enum s4j_k_mode */
-    int32_t reserved[2];
+    int32_t reserved[2]; /* 0 */
 } s4j_attention;
 
 /* Consecutive tokens of one session inside a batch. */
 typedef struct s4j_sequence {
     int64_t row;      /* first token's row in the batch */
-    int64_t rows;     /* tokens, >= 1 */
+    int64_t rows;     /* tokens, >= 1; row + rows and position + rows are at most INT32_MAX */
     int64_t position; /* position of the first token; its keys see positions 0..position */
-    uint8_t *const *blocks; /* [ceil((position + rows) / S4J_PAGE)] KV blocks, each 64-byte aligned */
+    uint8_t *const *blocks; /* [ceil((position + rows) / S4J_PAGE)] KV blocks, each 64-byte aligned; a call
+                               looks only at those that its rows read or write */
 } s4j_sequence;
 
 /* Encoded queries of a batch. */

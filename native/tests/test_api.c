@@ -19,7 +19,7 @@ static void expect(int64_t want, int64_t got, const char *what)
 #define FINE(call) expect(S4J_OK, call, #call)
 
 static _Alignas(64) uint8_t data[16 * 64];
-static float x[128], y[128];
+static float x[128], y[512];
 static int8_t code[64];
 static int32_t ints[64];
 static uint64_t planes[64];
@@ -83,6 +83,18 @@ static void linears(const s4j_kernels *k)
     BAD_GIF(segment[0].group = 8);
     BAD_GIF(segment[0].max_multiplier = 0);
     BAD_GIF(segment[0].max_multiplier = 256);
+    BAD_GIF(segment[0].reserved = 1);
+    BAD_GIF(reserved = 1);
+    BAD_GIF(segment[0].channels = INT64_MAX);
+    s4j_gif huge = gif; /* each segment is allowed, their sum is not */
+    huge.segments = 2;
+    huge.segment[0] = huge.segment[1] = (s4j_segment){INT32_MAX, INT64_C(1) << 31, 1, 4, 0, 0, 1, 0, 0};
+    huge.channels = 2 * (int64_t)INT32_MAX;
+    huge.padded = INT64_C(1) << 32;
+    huge.groups = 2;
+    REFUSED(s4j_planes(k, &huge, &s, planes, 0, 0));
+    REFUSED(s4j_encode(k, &gif, y, 20, &s, INT64_MAX, INT64_MAX));
+    REFUSED(s4j_linear(k, &gif, &w, &s, INT64_MAX, y, 16, 0, 16, 16));
 #define BAD_WEIGHTS(change)                                           \
     do {                                                              \
         s4j_weights bad = w;                                          \
@@ -95,6 +107,7 @@ static void linears(const s4j_kernels *k)
     BAD_WEIGHTS(zero = NULL);
     BAD_WEIGHTS(bits = 3);
     BAD_WEIGHTS(rows = 0);
+    BAD_WEIGHTS(rows = INT64_MAX);
     BAD_WEIGHTS(weight_groups = 2);
     BAD_WEIGHTS(layout = S4J_LAYOUT_C1);
     BAD_WEIGHTS(layout = S4J_LAYOUT_P64);
@@ -104,8 +117,18 @@ static void linears(const s4j_kernels *k)
     REFUSED(s4j_linear_planes(k, &gif, &w, &s, planes, 1, y, 16, 0, 0, 16));
     s4j_dense_weights d = {data, NULL, 1, 1, S4J_F32, 0};
     FINE(s4j_dense(k, &d, x, 1, 1, y, 1, 0, 0, 1));
-    d.dtype = 2;
-    REFUSED(s4j_dense(k, &d, x, 1, 1, y, 1, 0, 0, 1));
+    s4j_dense_weights e = d;
+    e.dtype = 2;
+    REFUSED(s4j_dense(k, &e, x, 1, 1, y, 1, 0, 0, 1));
+    e = d;
+    e.reserved = 1;
+    REFUSED(s4j_dense(k, &e, x, 1, 1, y, 1, 0, 0, 1));
+    e = d;
+    e.channels = INT64_MAX;
+    REFUSED(s4j_dense(k, &e, x, 1, 1, y, 1, 0, 0, 1));
+    e = d;
+    e.rows = INT64_MAX;
+    REFUSED(s4j_dense(k, &e, x, 1, 1, y, 1, 0, 0, 1));
 }
 
 static void rows(const s4j_kernels *k)
@@ -123,6 +146,10 @@ static void rows(const s4j_kernels *k)
     REFUSED(s4j_argmax(k, x, 0, &index));
     REFUSED(s4j_spike_steps(k, data, 1, 0, 1, step));
     REFUSED(s4j_spike_steps(k, data, 1, 4, 17, step));
+    REFUSED(s4j_spike_steps(k, data, INT64_MAX, 4, 16, step));
+    REFUSED(s4j_rmsnorm(k, x, 1, x, INT64_MAX, 1e-5f, y, 1, 0, 1));
+    REFUSED(s4j_silu_mul(k, x, 2, INT64_MAX, y, 1, 0, 1));
+    REFUSED(s4j_embed(k, x, S4J_F32, INT64_MAX, 1, ids, y, 1, 0, 1));
     REFUSED(s4j_read_bandwidth(k, data, 63, &word));
     REFUSED(s4j_gemm_peak(k, 3, 4, 1, &macs, &sink));
     REFUSED(s4j_gemm_peak(k, 4, 9, 1, &macs, &sink));
@@ -150,11 +177,13 @@ static void attention(const s4j_kernels *k)
         s4j_attention good = a;                                        \
         s4j_kv_head good_head = head;                                  \
         s4j_sequence good_seq = seq;                                   \
+        uint8_t *good_block = blocks[0];                               \
         change;                                                        \
         REFUSED(s4j_append(k, &a, y, 16, y, &seq, 1, &q, 0, 1));       \
         a = good;                                                      \
         head = good_head;                                              \
         seq = good_seq;                                                \
+        blocks[0] = good_block;                                        \
     } while (0)
     BAD_ATTENTION(a.heads = 0);
     BAD_ATTENTION(a.kv_heads = 0);
@@ -172,7 +201,40 @@ static void attention(const s4j_kernels *k)
     BAD_ATTENTION(seq.rows = 0);
     BAD_ATTENTION(seq.position = -1);
     BAD_ATTENTION(seq.blocks = NULL);
+    BAD_ATTENTION(a.heads = INT64_C(1) << 58);
+    BAD_ATTENTION(a.heads = 65537);
+    BAD_ATTENTION(a.q_padded = INT64_C(1) << 40);
+    BAD_ATTENTION(a.reserved[0] = 1);
+    BAD_ATTENTION(a.reserved[1] = 1);
+    BAD_ATTENTION(head.page_offset = INT64_MAX / 64 * 64);
+    BAD_ATTENTION(seq.row = INT64_MAX);
+    BAD_ATTENTION(seq.rows = INT64_MAX);
+    BAD_ATTENTION(seq.row = INT32_MAX);
+    BAD_ATTENTION(seq.position = INT32_MAX);
+    BAD_ATTENTION(seq.position = INT64_MAX);
+    BAD_ATTENTION(blocks[0] = NULL);
+    BAD_ATTENTION(blocks[0] = block + 32);
+    REFUSED(s4j_append(k, &a, y, 16, y, &seq, 1, &q, INT64_MAX, INT64_MAX));
+
+    /* sizes whose scratch would overflow; the dense pair checks as the spiking one */
+    seq.position = (INT64_C(1) << 59) - 1;
+    REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    REFUSED(s4j_dense_attend(k, &a, y, 16, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    REFUSED(s4j_dense_append(k, &a, y, 16, y, &seq, 1, 0, 1));
+    seq.position = 64; /* two pages, one or the other missing: append needs the last, attend both */
+    uint8_t *second[2] = {block, NULL};
+    seq.blocks = second;
+    REFUSED(s4j_append(k, &a, y, 16, y, &seq, 1, &q, 0, 1));
+    REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    REFUSED(s4j_dense_attend(k, &a, y, 16, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    second[0] = NULL, second[1] = block;
+    FINE(s4j_append(k, &a, y, 16, y, &seq, 1, &q, 0, 1)); /* its rope table: position 64 x 4 floats */
+    REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    FINE(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 0, 0, 1)); /* no rows */
     expect(S4J_E_ARGUMENT, s4j_attend_scratch(NULL, 1), "scratch of nothing");
+    expect(S4J_E_ARGUMENT, s4j_attend_scratch(&a, INT64_C(1) << 31), "scratch of too many positions");
+    a.heads = INT64_C(1) << 58;
+    expect(S4J_E_ARGUMENT, s4j_attend_scratch(&a, 1), "scratch of too many heads");
 }
 
 int main(void)

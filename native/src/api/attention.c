@@ -1,14 +1,19 @@
 /* Spiking and dense attention. */
 #include "api/check.h"
 
+/* Bounds that no model reaches and that keep every size below 2^63. */
+enum { MOST_HEADS = 65536, MOST_QUERY = 4096 };
+static const int64_t MOST_OFFSET = INT64_C(1) << 40;
+
 static int shape_ok(const s4j_attention *a)
 {
-    if (!a || !a->kv_head || a->kv_heads < 1 || a->heads < 1 || a->heads % a->kv_heads != 0 || a->head_dim < 2 ||
-        a->head_dim > 256 || a->head_dim % 2 != 0) {
+    if (!a || !a->kv_head || a->kv_heads < 1 || a->heads < 1 || a->heads > MOST_HEADS || a->heads % a->kv_heads != 0 ||
+        a->head_dim < 2 || a->head_dim > 256 || a->head_dim % 2 != 0 || a->reserved[0] != 0 || a->reserved[1] != 0) {
         return 0;
     }
     for (int64_t h = 0; h < a->kv_heads; h++) {
-        if (a->kv_head[h].page_offset < 0 || a->kv_head[h].page_offset % 64 != 0) {
+        const int64_t offset = a->kv_head[h].page_offset;
+        if (offset < 0 || offset > MOST_OFFSET || offset % 64 != 0) {
             return 0;
         }
     }
@@ -24,7 +29,7 @@ static int attention_ok(const s4j_attention *a)
 {
     if (!shape_ok(a) || !s4j_bits_ok(a->q_bits) || !s4j_bits_ok(a->k_bits[0]) || !s4j_bits_ok(a->k_bits[1]) ||
         !s4j_bits_ok(a->v_bits[0]) || !s4j_bits_ok(a->v_bits[1]) || a->v_bits[1] - a->v_bits[0] < 0 ||
-        a->v_bits[1] - a->v_bits[0] > 1 || a->q_padded % 64 != 0 ||
+        a->v_bits[1] - a->v_bits[0] > 1 || a->q_padded % 64 != 0 || a->q_padded > MOST_QUERY ||
         (a->k_mode != S4J_K_TOKEN && a->k_mode != S4J_K_FROZEN)) {
         return 0;
     }
@@ -40,13 +45,31 @@ static int attention_ok(const s4j_attention *a)
     return 1;
 }
 
-static int sequences_ok(const s4j_sequence *seq, int64_t seqs)
+/* Blocks that rows [begin, end) touch: of what they see, or (written) of their own positions. */
+static int blocks_ok(const s4j_sequence *s, int64_t begin, int64_t end, int written)
 {
-    if (seqs < 0 || (seqs > 0 && !seq)) {
+    const int64_t first = begin > s->row ? begin : s->row, last = end < s->row + s->rows ? end : s->row + s->rows;
+    if (first < last) {
+        const int64_t from = written ? s->position + first - s->row : 0, to = s->position + last - 1 - s->row;
+        for (int64_t p = from / S4J_PAGE; p <= to / S4J_PAGE; p++) {
+            if (!s4j_aligned(s->blocks[p], 64)) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+static int sequences_ok(const s4j_sequence *seq, int64_t seqs, int64_t begin, int64_t end, int written)
+{
+    if (!s4j_range_ok(begin, end) || !s4j_count_ok(seqs, 0) || (seqs > 0 && !seq)) {
         return 0;
     }
     for (int64_t i = 0; i < seqs; i++) {
-        if (seq[i].row < 0 || seq[i].rows < 1 || seq[i].position < 0 || !seq[i].blocks) {
+        const s4j_sequence *s = &seq[i];
+        if (!s4j_count_ok(s->row, 0) || !s4j_count_ok(s->rows, 1) || !s4j_count_ok(s->position, 0) ||
+            s->row + s->rows > INT32_MAX || s->position + s->rows > INT32_MAX || !s->blocks ||
+            !blocks_ok(s, begin, end, written)) {
             return 0;
         }
     }
@@ -75,13 +98,13 @@ static int scratch_ok(const s4j_attention *a, const s4j_sequence *seq, int64_t s
 int32_t s4j_append(const s4j_kernels *k, const s4j_attention *a, const float *qkv, int64_t qkv_stride, const float *rope,
                    const s4j_sequence *seq, int64_t seqs, const s4j_queries *q, int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && attention_ok(a) && qkv && rope && sequences_ok(seq, seqs) && queries_ok(q) && s4j_range_ok(begin, end));
+    S4J_REQUIRE(k && attention_ok(a) && qkv && rope && sequences_ok(seq, seqs, begin, end, 1) && queries_ok(q));
     return k->append(a, qkv, qkv_stride, rope, seq, seqs, q, begin, end);
 }
 
 int64_t s4j_attend_scratch(const s4j_attention *a, int64_t context)
 {
-    S4J_REQUIRE(shape_ok(a) && context >= 0 && context <= INT32_MAX);
+    S4J_REQUIRE(shape_ok(a) && s4j_count_ok(context, 0));
     return s4j_scratch_bytes(a, context);
 }
 
@@ -89,7 +112,7 @@ int32_t s4j_attend(const s4j_kernels *k, const s4j_attention *a, const s4j_queri
                    float *out, int64_t out_stride, void *scratch, int64_t scratch_bytes, int64_t begin, int64_t end,
                    int64_t head_begin, int64_t head_end)
 {
-    S4J_REQUIRE(k && attention_ok(a) && queries_ok(q) && sequences_ok(seq, seqs) && out && s4j_range_ok(begin, end) &&
+    S4J_REQUIRE(k && attention_ok(a) && queries_ok(q) && sequences_ok(seq, seqs, begin, end, 0) && out &&
                 s4j_range_ok(head_begin, head_end) && head_end <= a->kv_heads &&
                 scratch_ok(a, seq, seqs, scratch, scratch_bytes, begin, end));
     return k->attend(a, q, seq, seqs, out, out_stride, scratch, scratch_bytes, begin, end, head_begin, head_end);
@@ -98,7 +121,7 @@ int32_t s4j_attend(const s4j_kernels *k, const s4j_attention *a, const s4j_queri
 int32_t s4j_dense_append(const s4j_kernels *k, const s4j_attention *a, float *qkv, int64_t qkv_stride, const float *rope,
                          const s4j_sequence *seq, int64_t seqs, int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && shape_ok(a) && qkv && rope && sequences_ok(seq, seqs) && s4j_range_ok(begin, end));
+    S4J_REQUIRE(k && shape_ok(a) && qkv && rope && sequences_ok(seq, seqs, begin, end, 1));
     return k->dense_append(a, qkv, qkv_stride, rope, seq, seqs, begin, end);
 }
 
@@ -106,7 +129,7 @@ int32_t s4j_dense_attend(const s4j_kernels *k, const s4j_attention *a, const flo
                          const s4j_sequence *seq, int64_t seqs, float *out, int64_t out_stride, void *scratch,
                          int64_t scratch_bytes, int64_t begin, int64_t end, int64_t head_begin, int64_t head_end)
 {
-    S4J_REQUIRE(k && shape_ok(a) && qkv && sequences_ok(seq, seqs) && out && s4j_range_ok(begin, end) &&
+    S4J_REQUIRE(k && shape_ok(a) && qkv && sequences_ok(seq, seqs, begin, end, 0) && out &&
                 s4j_range_ok(head_begin, head_end) && head_end <= a->kv_heads &&
                 scratch_ok(a, seq, seqs, scratch, scratch_bytes, begin, end));
     return k->dense_attend(a, qkv, qkv_stride, seq, seqs, out, out_stride, scratch, scratch_bytes, begin, end, head_begin,

@@ -16,9 +16,15 @@
         }                          \
     } while (0)
 
+/* Rows, tokens, channels, positions: below 2^31 each, so that no product of sizes overflows. */
+S4J_INLINE int s4j_count_ok(int64_t n, int64_t least)
+{
+    return n >= least && n <= INT32_MAX;
+}
+
 S4J_INLINE int s4j_range_ok(int64_t begin, int64_t end)
 {
-    return begin >= 0 && begin <= end;
+    return begin >= 0 && begin <= end && end <= INT32_MAX;
 }
 
 /* Output rows of an R16 weight. */
@@ -39,16 +45,18 @@ S4J_INLINE int s4j_bits_ok(int32_t bits)
 
 S4J_INLINE int s4j_segment_ok(const s4j_segment *s)
 {
+    if (!s4j_count_ok(s->channels, 0) || s->group < 0 || s->group % 16 != 0) {
+        return 0;
+    }
     const int64_t groups = s->group ? (s->channels + s->group - 1) / s->group : s->channels > 0;
-    return s->channels >= 0 && s->channels <= INT32_MAX && s->padded == s4j_pad(s->channels, 64) && s4j_bits_ok(s->bits) &&
-           s->range_set >= 0 && s->range_set < S4J_MAX_SEGMENTS && s->act_group >= 0 && s->act_group % 16 == 0 &&
-           s->max_multiplier >= 1 && s->max_multiplier <= 255 && s->group >= 0 && s->group % 16 == 0 &&
-           (s->act_group == 0 || (s->group > 0 && s->act_group % s->group == 0)) && s->groups == groups;
+    return s->padded == s4j_pad(s->channels, 64) && s->groups == groups && s4j_bits_ok(s->bits) && s->range_set >= 0 &&
+           s->range_set < S4J_MAX_SEGMENTS && s->act_group >= 0 && s->act_group % 16 == 0 && s->max_multiplier >= 1 &&
+           s->max_multiplier <= 255 && (s->act_group == 0 || (s->group > 0 && s->act_group % s->group == 0)) && s->reserved == 0;
 }
 
 S4J_INLINE int s4j_gif_ok(const s4j_gif *gif)
 {
-    if (!gif || gif->segments < 1 || gif->segments > S4J_MAX_SEGMENTS) {
+    if (!gif || gif->segments < 1 || gif->segments > S4J_MAX_SEGMENTS || gif->reserved != 0) {
         return 0;
     }
     int64_t channels = 0, padded = 0, groups = 0;
@@ -61,7 +69,7 @@ S4J_INLINE int s4j_gif_ok(const s4j_gif *gif)
         padded += s->padded;
         groups += s->groups;
     }
-    return channels >= 1 && channels == gif->channels && padded == gif->padded && groups == gif->groups;
+    return s4j_count_ok(channels, 1) && channels == gif->channels && padded == gif->padded && groups == gif->groups;
 }
 
 S4J_INLINE int s4j_spikes_ok(const s4j_spikes *x)

@@ -10,7 +10,7 @@ int32_t s4j_encode(const s4j_kernels *k, const s4j_gif *gif, const float *x, int
 
 int32_t s4j_spike_steps(const s4j_kernels *k, const uint8_t *codes, int64_t n, int32_t bits, int32_t count, uint8_t *steps)
 {
-    S4J_REQUIRE(k && n >= 0 && (n == 0 || (codes && steps)) && bits >= 1 && bits <= 8 && count >= 1 && count <= 16);
+    S4J_REQUIRE(k && s4j_count_ok(n, 0) && (n == 0 || (codes && steps)) && bits >= 1 && bits <= 8 && count >= 1 && count <= 16);
     return k->spike_steps(codes, n, bits, count, steps);
 }
 

@@ -4,22 +4,22 @@
 int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps,
                     float *y, int64_t y_stride, int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && x && weight && y && channels >= 1 && eps >= 0.0f && s4j_range_ok(begin, end));
+    S4J_REQUIRE(k && x && weight && y && s4j_count_ok(channels, 1) && eps >= 0.0f && s4j_range_ok(begin, end));
     return k->rmsnorm(x, x_stride, weight, channels, eps, y, y_stride, begin, end);
 }
 
 int32_t s4j_silu_mul(const s4j_kernels *k, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride,
                      int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && gate_up && y && channels >= 1 && s4j_range_ok(begin, end));
+    S4J_REQUIRE(k && gate_up && y && s4j_count_ok(channels, 1) && s4j_range_ok(begin, end));
     return k->silu_mul(gate_up, stride, channels, y, y_stride, begin, end);
 }
 
 int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, const int32_t *ids,
                   float *y, int64_t y_stride, int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && table && (dtype == S4J_F32 || dtype == S4J_BF16) && vocab >= 1 && channels >= 1 && ids && y &&
-                s4j_range_ok(begin, end));
+    S4J_REQUIRE(k && table && (dtype == S4J_F32 || dtype == S4J_BF16) && ids && y);
+    S4J_REQUIRE(s4j_count_ok(vocab, 1) && s4j_count_ok(channels, 1) && s4j_range_ok(begin, end));
     for (int64_t i = begin; i < end; i++) {
         S4J_REQUIRE(ids[i] >= 0 && ids[i] < vocab);
     }
