@@ -59,10 +59,13 @@ double seconds(void);
         }                                               \
         best_;                                          \
     })
-/* One line: shape, amount / seconds in units of 1e9, and the share of `bound` (same unit) if it is not 0. */
-void report(const char *shape, double amount, double secs, const char *unit, double bound);
-double read_bound(void);                                 /* GB/s of s4j_read_bandwidth over 256 MiB */
+/* One line: shape, amount / seconds in units of 1e9, and the share of `bound` (same unit), which is `of` what, if it is not 0. */
+void report(const char *shape, double amount, double secs, const char *unit, double bound, const char *of);
+double read_speed(const void *data, int64_t bytes);       /* GB/s of s4j_read_bandwidth */
 double gemm_bound(int32_t weight_bits, int32_t act_bits); /* GMAC/s of s4j_gemm_peak */
+/* A kernel that reads `bytes` of weights once in `secs`, beside s4j_read_bandwidth over the same bytes just before and just now
+ * (the better of both): a bound holds only for the cache or memory that the weights come from, which the line names. */
+void report_read(const char *shape, const void *data, int64_t bytes, double secs, double before);
 
 /* ---- spikes and their groups ---- */
 typedef struct {

@@ -183,7 +183,7 @@ void check_append(int64_t n)
     describe_batch(&t);
     if (benching) {
         report("9/3 heads of 64", (double)((t.a.heads + 2 * t.a.kv_heads) * t.a.head_dim),
-               TIME(s4j_append(test, &t.a, t.qkv, t.qkv_stride, t.rope, sb, t.seqs, &qb, 0, t.rows)), "Gchannels/s", 0);
+               TIME(s4j_append(test, &t.a, t.qkv, t.qkv_stride, t.rope, sb, t.seqs, &qb, 0, t.rows)), "Gchannels/s", 0, "");
         return;
     }
     const int64_t begin = rnd_in(0, t.rows - 1), end = rnd_in(begin, t.rows), slots = t.rows * t.a.heads;
@@ -237,7 +237,7 @@ static void bench_attend(void)
         float *out = NEW(float, t.a.heads * t.a.head_dim);
         report(context == 512 ? "8 heads of 64, 1 kv head, 512 positions" : "8 heads of 64, 1 kv head, 4096 positions",
                2.0 * (double)(context * t.a.heads * t.a.head_dim),
-               TIME(s4j_attend(test, &t.a, &q, seq, 1, out, 8 * 64, scratch, bytes, 0, 1, 0, 1)), "GMAC/s", 0);
+               TIME(s4j_attend(test, &t.a, &q, seq, 1, out, 8 * 64, scratch, bytes, 0, 1, 0, 1)), "GMAC/s", 0, "");
         buffers_release();
     }
 }
@@ -359,7 +359,7 @@ void check_dense_append(int64_t n)
     describe_batch(&t);
     if (benching) {
         report("9/3 heads of 64", (double)((t.a.heads + 2 * t.a.kv_heads) * t.a.head_dim),
-               TIME(s4j_dense_append(test, &t.a, t.qkv, t.qkv_stride, t.rope, sb, t.seqs, 0, t.rows)), "Gchannels/s", 0);
+               TIME(s4j_dense_append(test, &t.a, t.qkv, t.qkv_stride, t.rope, sb, t.seqs, 0, t.rows)), "Gchannels/s", 0, "");
         return;
     }
     const int64_t begin = rnd_in(0, t.rows - 1), end = rnd_in(begin, t.rows);
@@ -399,7 +399,7 @@ void check_dense_attend(int64_t n)
     describe_batch(&t);
     if (benching) {
         report("8 heads of 64, 1 kv head, 512 positions", 2.0 * 512 * 8 * 64,
-               TIME(s4j_dense_attend(test, &t.a, t.qkv, t.qkv_stride, seq, 1, b, stride, scratch, bytes, 0, 1, 0, 1)), "GMAC/s", 0);
+               TIME(s4j_dense_attend(test, &t.a, t.qkv, t.qkv_stride, seq, 1, b, stride, scratch, bytes, 0, 1, 0, 1)), "GMAC/s", 0, "");
         return;
     }
     const int64_t begin = rnd_in(0, t.rows - 1), end = rnd_in(begin, t.rows), h = rnd_in(0, t.a.kv_heads - 1);

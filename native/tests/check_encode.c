@@ -156,7 +156,7 @@ void check_encode(int64_t n)
             fill(x, 8 * 2048, 0, 15);
             s4j_spikes out = new_spikes(&gif, 8);
             report(groups ? "8 x 2048, 4 bits, groups of 64" : "8 x (1843 + 205), 4 and 5 bits", 8 * 2048,
-                   TIME(s4j_encode(test, &gif, x, 2048, &out, 0, 8)), "Gchannels/s", 0);
+                   TIME(s4j_encode(test, &gif, x, 2048, &out, 0, 8)), "Gchannels/s", 0, "");
         }
         return;
     }
@@ -183,7 +183,7 @@ void check_spike_steps(int64_t n)
     if (benching) {
         uint8_t *codes = NEW(uint8_t, 1 << 16), *steps = NEW(uint8_t, 1 << 18);
         rnd_bytes(codes, 1 << 16);
-        report("65536 codes, 4 steps of 4 bits", 1 << 18, TIME(s4j_spike_steps(test, codes, 1 << 16, 4, 4, steps)), "Gsteps/s", 0);
+        report("65536 codes, 4 steps of 4 bits", 1 << 18, TIME(s4j_spike_steps(test, codes, 1 << 16, 4, 4, steps)), "Gsteps/s", 0, "");
         return;
     }
     const int64_t size = rnd_in(1, 300);
@@ -207,7 +207,7 @@ void check_planes(int64_t n)
     memcpy(b, a, (size_t)(rows * words * 8));
     describe_gif(&gif, rows, 0);
     if (benching) {
-        report("random segments", (double)gif.channels, TIME(s4j_planes(test, &gif, &x, b, 0, 1)), "Gchannels/s", 0);
+        report("random segments", (double)gif.channels, TIME(s4j_planes(test, &gif, &x, b, 0, 1)), "Gchannels/s", 0, "");
         return;
     }
     same_int(s4j_planes(base, &gif, &x, a, begin, rows), s4j_planes(test, &gif, &x, b, begin, rows), "status");

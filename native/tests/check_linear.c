@@ -134,11 +134,15 @@ static void bench_linear(void)
         char shape[80];
         snprintf(shape, sizeof shape, "W%dA%d %lld x %lld, %lld tokens, groups %d", w.bits, SHAPES[i].act_bits, (long long)rows,
                  (long long)channels, (long long)tokens, SHAPES[i].group);
+        const int64_t bytes = rows * channels * w.bits / 8;
+        const double before = tokens == 1 ? read_speed(w.data, bytes) : gemm_bound(w.bits, SHAPES[i].act_bits);
         const double t = TIME(s4j_linear(test, &gif, &w, &x, tokens, y, rows, 0, 0, rows));
         if (tokens == 1) {
-            report(shape, (double)(rows * channels * w.bits / 8), t, "GB/s", read_bound());
+            report_read(shape, w.data, bytes, t, before);
         } else {
-            report(shape, (double)(rows * channels * tokens), t, "GMAC/s", gemm_bound(w.bits, SHAPES[i].act_bits));
+            const double after = gemm_bound(w.bits, SHAPES[i].act_bits);
+            report(shape, (double)(rows * channels * tokens), t, "GMAC/s", before > after ? before : after,
+                   SHAPES[i].group ? "peak of the widths, without groups" : "peak of the widths");
         }
         buffers_release();
     }
@@ -205,8 +209,9 @@ void check_linear_planes(int64_t n)
     outputs(&a, &b, (tokens - 1) * stride + rows);
     describe_linear(&gif, &w, tokens, flags, o);
     if (benching) {
-        report("W2A4 2048 x 2048, 1 token", 2048.0 * 2048 / 4,
-               TIME(s4j_linear_planes(test, &gif, &w, &x, planes, 1, b, rows, 0, 0, rows)), "GB/s", read_bound());
+        const double before = read_speed(w.data, 2048 * 2048 / 4);
+        report_read("W2A4 2048 x 2048, 1 token", w.data, 2048 * 2048 / 4,
+                    TIME(s4j_linear_planes(test, &gif, &w, &x, planes, 1, b, rows, 0, 0, rows)), before);
         return;
     }
     same_int(s4j_linear_planes(base, &gif, &w, &x, planes, tokens, a, stride, flags, o.begin, o.end),
@@ -214,19 +219,54 @@ void check_linear_planes(int64_t n)
     same_floats(a, b, (tokens - 1) * stride + rows, "y");
 }
 
-void check_dense(int64_t n)
+/* Panels of random floats of `dtype`; pads too. */
+static const uint8_t *random_panels(int64_t rows, int64_t channels, int32_t dtype)
 {
-    const int64_t rows = benching ? 2048 : rnd_in(1, 50), channels = benching ? 2048 : n % 5 ? rnd_in(1, 90) : rnd_in(1, 1500);
-    const int64_t tokens = benching ? 1 : rnd_in(1, rnd_one_in(4) ? 20 : 6), x_stride = channels + rnd_in(0, 3), stride = rows + rnd_in(0, 5);
-    const int32_t dtype = (int32_t)rnd_in(0, 1);
     const int64_t elements = s4j_pad(rows, 16) * s4j_pad(channels, 64);
-    uint8_t *data = buffer(elements * (dtype == S4J_F32 ? 4 : 2), 64);
+    const int size = dtype == S4J_F32 ? 4 : 2;
+    uint8_t *data = buffer(elements * size, 64);
     for (int64_t i = 0; i < elements; i++) {
         const float v = rnd_float();
-        memcpy(data + i * (dtype == S4J_F32 ? 4 : 2), (const uint8_t *)&v + (dtype == S4J_F32 ? 0 : 2), dtype == S4J_F32 ? 4 : 2);
+        memcpy(data + i * size, (const uint8_t *)&v + 4 - size, (size_t)size);
     }
     seal(data);
-    const s4j_dense_weights w = {data, rnd_one_in(2) ? random_floats(s4j_pad(rows, 16)) : NULL, rows, channels, dtype, 0};
+    return data;
+}
+
+static void bench_dense(void)
+{
+    enum { CHANNELS = 2048, TOKENS = 64 };
+    for (int32_t dtype = S4J_F32; dtype <= S4J_BF16; dtype++) {
+        for (int64_t rows = 2048; rows <= 32000; rows += 32000 - 2048) {
+            const s4j_dense_weights w = {random_panels(rows, CHANNELS, dtype), NULL, rows, CHANNELS, dtype, 0};
+            const int64_t bytes = rows * CHANNELS * (dtype == S4J_F32 ? 4 : 2), tokens = rows == 2048 ? TOKENS : 0; /* the GEMM once */
+            const float *x = random_floats(TOKENS * CHANNELS);
+            float *y = NEW(float, TOKENS * rows);
+            const char *name = dtype == S4J_F32 ? "f32" : "bf16";
+            char shape[80];
+            snprintf(shape, sizeof shape, "%s %lld x %d, 1 token", name, (long long)rows, CHANNELS);
+            const double before = read_speed(w.data, bytes);
+            report_read(shape, w.data, bytes, TIME(s4j_dense(test, &w, x, CHANNELS, 1, y, rows, 0, 0, rows)), before);
+            if (tokens) {
+                snprintf(shape, sizeof shape, "%s %lld x %d, %lld tokens", name, (long long)rows, CHANNELS, (long long)tokens);
+                report(shape, (double)(rows * CHANNELS * tokens),
+                       TIME(s4j_dense(test, &w, x, CHANNELS, tokens, y, rows, 0, 0, rows)), "GMAC/s", 0, "");
+            }
+            buffers_release();
+        }
+    }
+}
+
+void check_dense(int64_t n)
+{
+    if (benching) {
+        bench_dense();
+        return;
+    }
+    const int64_t rows = rnd_in(1, 50), channels = n % 5 ? rnd_in(1, 90) : rnd_in(1, 1500);
+    const int64_t tokens = rnd_in(1, rnd_one_in(4) ? 20 : 6), x_stride = channels + rnd_in(0, 3), stride = rows + rnd_in(0, 5);
+    const int32_t dtype = (int32_t)rnd_in(0, 1);
+    const s4j_dense_weights w = {random_panels(rows, channels, dtype), rnd_one_in(2) ? random_floats(s4j_pad(rows, 16)) : NULL, rows, channels, dtype, 0};
     float *x = NEW(float, (tokens - 1) * x_stride + channels);
     fill(x, (tokens - 1) * x_stride + channels, (int)rnd_in(0, PATTERNS - 1), 15);
     seal(x);
@@ -236,11 +276,6 @@ void check_dense(int64_t n)
     outputs(&a, &b, (tokens - 1) * stride + rows);
     describe("%s, bias %d, add %d, %lld tokens x %lld, rows %lld..%lld of %lld", dtype == S4J_F32 ? "f32" : "bf16", w.bias != NULL,
              flags, (long long)tokens, (long long)channels, (long long)o.begin, (long long)o.end, (long long)rows);
-    if (benching) {
-        report(dtype == S4J_F32 ? "f32 2048 x 2048, 1 token" : "bf16 2048 x 2048, 1 token", (double)(elements * (dtype == S4J_F32 ? 4 : 2)),
-               TIME(s4j_dense(test, &w, x, x_stride, 1, b, stride, 0, 0, rows)), "GB/s", read_bound());
-        return;
-    }
     same_int(s4j_dense(base, &w, x, x_stride, tokens, a, stride, flags, o.begin, o.end),
              s4j_dense(test, &w, x, x_stride, tokens, b, stride, flags, o.begin, o.end), "status");
     same_floats(a, b, (tokens - 1) * stride + rows, "y");

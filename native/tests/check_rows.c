@@ -1,4 +1,5 @@
 /* rmsnorm, silu_mul, embed, argmax, and the two bounds. */
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -33,7 +34,7 @@ void check_rmsnorm(int64_t n)
     if (benching) {
         fill(x, (rows - 1) * stride + channels, 0, 0);
         report("8 x 2048", (double)(rows * channels), TIME(s4j_rmsnorm(test, x, stride, weight, channels, 1e-5f, b, stride, 0, rows)),
-               "Gchannels/s", 0);
+               "Gchannels/s", 0, "");
         return;
     }
     if (rnd_one_in(3)) { /* in place */
@@ -66,7 +67,7 @@ void check_silu_mul(int64_t n)
     outputs(&a, &b, (rows - 1) * y_stride + channels);
     describe("%lld rows x %lld", (long long)rows, (long long)channels);
     if (benching) {
-        report("5632", (double)channels, TIME(s4j_silu_mul(test, x, stride, channels, b, y_stride, 0, 1)), "Gchannels/s", 0);
+        report("5632", (double)channels, TIME(s4j_silu_mul(test, x, stride, channels, b, y_stride, 0, 1)), "Gchannels/s", 0, "");
         return;
     }
     same_int(s4j_silu_mul(base, x, stride, channels, a, y_stride, begin, rows),
@@ -91,7 +92,7 @@ void check_embed(int64_t n)
     outputs(&a, &b, (rows - 1) * stride + channels);
     describe("%s, %lld ids x %lld", dtype == S4J_F32 ? "f32" : "bf16", (long long)rows, (long long)channels);
     if (benching) {
-        report("2048", (double)channels, TIME(s4j_embed(test, table, dtype, vocab, channels, ids, b, stride, 0, 1)), "Gchannels/s", 0);
+        report("2048", (double)channels, TIME(s4j_embed(test, table, dtype, vocab, channels, ids, b, stride, 0, 1)), "Gchannels/s", 0, "");
         return;
     }
     same_int(s4j_embed(base, table, dtype, vocab, channels, ids, a, stride, begin, rows),
@@ -114,26 +115,44 @@ void check_argmax(int64_t n)
     seal(x);
     describe("%lld values", (long long)size);
     if (benching) {
-        report("32000", (double)size, TIME(s4j_argmax(test, x, size, &b)), "Gvalues/s", 0);
+        report("32000", (double)size, TIME(s4j_argmax(test, x, size, &b)), "Gvalues/s", 0, "");
         return;
     }
     same_int(s4j_argmax(base, x, size, &a), s4j_argmax(test, x, size, &b), "status");
     same_int(a, b, "index");
 }
 
-double read_bound(void)
+double read_speed(const void *data, int64_t bytes)
 {
-    static const s4j_kernels *of;
-    static double bound;
-    if (of != test) {
-        of = test;
-        const int64_t bytes = INT64_C(256) << 20;
-        uint8_t *data = buffer(bytes, 64);
-        uint64_t x;
-        memset(data, 1, (size_t)bytes);
-        bound = (double)bytes / TIME(s4j_read_bandwidth(test, data, bytes, &x)) * 1e-9;
+    uint64_t x;
+    return (double)bytes / TIME(s4j_read_bandwidth(test, data, bytes, &x)) * 1e-9;
+}
+
+/* Bytes of the first CPU's cache of a level, 0 if the system does not say; sysconf's L3 counts what other CPUs have. */
+static int64_t cache_bytes(int level)
+{
+    char path[64];
+    int64_t kib = 0;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", level);
+    FILE *f = fopen(path, "r");
+    if (f) {
+        long long read;
+        kib = fscanf(f, "%lldK", &read) == 1 ? read : 0;
+        fclose(f);
     }
-    return bound;
+    return kib << 10;
+}
+
+/* Where data of this size stays between two runs. */
+static const char *home(int64_t bytes)
+{
+    return bytes <= cache_bytes(2) ? "read in L2" : bytes <= cache_bytes(3) ? "read in L3" : "read of memory";
+}
+
+void report_read(const char *shape, const void *data, int64_t bytes, double secs, double before)
+{
+    const double after = read_speed(data, bytes);
+    report(shape, (double)bytes, secs, "GB/s", before > after ? before : after, home(bytes));
 }
 
 double gemm_bound(int32_t weight_bits, int32_t act_bits)
@@ -145,12 +164,17 @@ double gemm_bound(int32_t weight_bits, int32_t act_bits)
 
 void check_read_bandwidth(int64_t n)
 {
-    (void)n;
     if (benching) {
-        report("256 MiB", read_bound() * 1e9, 1, "GB/s", 0);
+        for (int64_t bytes = INT64_C(1) << 19; bytes <= INT64_C(256) << 20; bytes *= bytes < INT64_C(8) << 20 ? 16 : 32) {
+            uint8_t *data = buffer(bytes, 64);
+            char shape[40];
+            memset(data, 1, (size_t)bytes);
+            snprintf(shape, sizeof shape, "%lld KiB, %s", (long long)bytes >> 10, home(bytes));
+            report(shape, read_speed(data, bytes) * 1e9, 1, "GB/s", 0, "");
+        }
         return;
     }
-    const int64_t bytes = rnd_in(0, 200) * 64;
+    const int64_t bytes = rnd_in(0, 200) * 64 + (n % 40 == 39 ? INT64_C(4) << 20 : 0);
     uint8_t *data = buffer(bytes, 64);
     uint64_t a = 1, b = 2;
     rnd_bytes(data, bytes);
@@ -167,9 +191,9 @@ void check_gemm_peak(int64_t n)
     int64_t macs = -1, twice = -1, sink;
     describe("W%dA%d", weight_bits, act_bits);
     if (benching) {
-        report("W4A4", gemm_bound(4, 4) * 1e9, 1, "GMAC/s", 0);
-        report("W4A8", gemm_bound(4, 8) * 1e9, 1, "GMAC/s", 0);
-        report("W8A8", gemm_bound(8, 8) * 1e9, 1, "GMAC/s", 0);
+        report("W4A4", gemm_bound(4, 4) * 1e9, 1, "GMAC/s", 0, "");
+        report("W4A8", gemm_bound(4, 8) * 1e9, 1, "GMAC/s", 0, "");
+        report("W8A8", gemm_bound(8, 8) * 1e9, 1, "GMAC/s", 0, "");
         return;
     }
     require(s4j_gemm_peak(test, weight_bits, act_bits, 100, &macs, &sink) == S4J_OK, "status");

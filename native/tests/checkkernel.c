@@ -90,11 +90,11 @@ double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void report(const char *shape, double amount, double secs, const char *unit, double bound)
+void report(const char *shape, double amount, double secs, const char *unit, double bound, const char *of)
 {
     printf("%-8s %-14s %-40s %9.2f %s", tier_name, kernel_name, shape, amount / secs * 1e-9, unit);
     if (bound > 0) {
-        printf("  %.2f of %.1f", amount / secs * 1e-9 / bound, bound);
+        printf("  %.2f of %.1f (%s)", amount / secs * 1e-9 / bound, bound, of);
     }
     printf("\n");
     fflush(stdout);
