@@ -300,8 +300,8 @@ S4J_API int32_t s4j_dense_attend(const s4j_kernels *k, const s4j_attention *a, c
 /* Reads `bytes` (a multiple of 64) of data and returns their 64-bit XOR in *out: the read bandwidth of a mapping. */
 S4J_API int32_t s4j_read_bandwidth(const s4j_kernels *k, const void *data, int64_t bytes, uint64_t *out);
 
-/* Runs `iterations` of the spike GEMM's inner instruction mix for `weight_bits` x `act_bits` in registers only (no loads) and
- * writes the multiply-accumulates done to *macs. *sink keeps the result alive. */
+/* Runs `iterations` of the spike GEMM's inner instruction mix for `weight_bits` x `act_bits` in registers only (no loads; the
+ * scalar tier's own loop, from L1) and writes the multiply-accumulates done to *macs. *sink keeps the result alive. */
 S4J_API int32_t s4j_gemm_peak(const s4j_kernels *k, int32_t weight_bits, int32_t act_bits, int64_t iterations, int64_t *macs,
                               int64_t *sink);
 

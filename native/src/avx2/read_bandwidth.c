@@ -1,6 +1,7 @@
 /*
  * XOR of all 64-bit words, by as many streams as read fastest: four far apart keep more of the hardware's prefetchers (which stop
- * at 4 KiB pages) at work on memory, one is best in the caches. Software prefetch only cost: 21.9 against 17.4 GB/s.
+ * at 4 KiB pages) at work on memory, one is best in the caches: 26.5 against 21.7 GB/s of 256 MiB in 4 KiB pages, 86 against 98
+ * of 2 MiB. Software prefetch only cost (19.8).
  */
 #include "avx2/avx2.h"
 #include "common/kernels.h"
