@@ -8,7 +8,7 @@
 #include "common/layout.h"
 #include "common/numerics.h"
 
-enum { BLOCK = 256, HEADS = 4 };
+enum { BLOCK = S4J_MUT(48, 512, 256), HEADS = 4 };
 
 /* e[h][at .. at+15] = scores of 16 positions, keys: [d][S4J_PAGE] at the first of them. */
 S4J_INLINE void score16(const int H, const float *keys, const float *q, int64_t d, float kappa, float *e, int64_t stride)

@@ -6,7 +6,7 @@
 #include "common/kernels.h"
 #include "common/layout.h"
 
-enum { WORDS = 10, LANES = 8 };
+enum { WORDS = S4J_MUT(47, 11, 10), LANES = 8 };
 
 S4J_INLINE __m256i popcount8(__m256i v)
 {

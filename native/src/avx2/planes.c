@@ -13,7 +13,7 @@ static __m128i codes16(const s4j_segment *s, const int8_t *code, const int32_t *
     const int32_t offset = s4j_offset(s->bits, zero[s->group ? k / s->group : 0]);
     const __m128i c = _mm_add_epi8(_mm_loadu_si128((const __m128i *)(const void *)(code + k)), _mm_set1_epi8((char)offset));
     const __m128i index = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    return _mm_and_si128(c, _mm_cmpgt_epi8(_mm_set1_epi8((char)min64(live, 16)), index));
+    return _mm_and_si128(c, _mm_cmpgt_epi8(_mm_set1_epi8((char)S4J_MUT(46, 16, min64(live, 16))), index));
 }
 
 int32_t s4j_planes_avx2(const s4j_gif *gif, const s4j_spikes *x, uint64_t *planes, int64_t begin, int64_t end)

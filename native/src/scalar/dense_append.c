@@ -13,7 +13,7 @@ int32_t s4j_dense_append_scalar(const s4j_attention *a, float *qkv, int64_t qkv_
             continue;
         }
         const int64_t position = s->position + r - s->row, at = position % S4J_PAGE;
-        const float *angles = rope + position * d;
+        const float *angles = rope + S4J_MUT(24, s->position, position) * d;
         float *row = qkv + r * qkv_stride;
         for (int64_t h = 0; h < a->heads; h++) {
             for (int64_t c = 0; c < d / 2; c++) {

@@ -6,7 +6,7 @@
 #include "common/layout.h"
 #include "common/numerics.h"
 
-enum { BLOCK = 256 };
+enum { BLOCK = S4J_MUT(25, 1 << 30, 256) };
 
 static const float *page_of(const s4j_attention *a, const s4j_sequence *s, int64_t kv, int64_t t)
 {

@@ -11,7 +11,8 @@ int32_t s4j_embed_scalar(const void *table, int32_t dtype, int64_t vocab, int64_
     for (int64_t i = begin; i < end; i++) {
         const int64_t at = ids[i] * channels;
         for (int64_t c = 0; c < channels; c++) {
-            y[i * y_stride + c] = dtype == S4J_F32 ? ((const float *)table)[at + c] : s4j_bf16(((const uint16_t *)table)[at + c]);
+            y[i * y_stride + c] = dtype == S4J_F32 ? ((const float *)table)[at + c]
+                                                   : s4j_bf16(((const uint16_t *)table)[S4J_MUT(23, (at + c) ^ 1, at + c)]);
         }
     }
     return S4J_OK;

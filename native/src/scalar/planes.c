@@ -17,7 +17,7 @@ int32_t s4j_planes_scalar(const s4j_gif *gif, const s4j_spikes *x, uint64_t *pla
             const int64_t group = s->group ? s->group : s->padded;
             const int64_t words = s->padded / 64;
             for (int64_t k = 0; k < s->channels; k++) {
-                uint32_t c = (uint32_t)(code[k] + s4j_offset(s->bits, zero[k / group]));
+                uint32_t c = (uint32_t)(code[k] + s4j_offset(s->bits, zero[S4J_MUT(21, 0, k / group)]));
                 for (int32_t b = 0; b < s->bits; b++) {
                     out[b * words + k / 64] |= (uint64_t)(c >> b & 1) << k % 64;
                 }

@@ -8,7 +8,8 @@ int32_t s4j_silu_mul_scalar(const float *gate_up, int64_t stride, int64_t channe
     for (int64_t r = begin; r < end; r++) {
         const float *gate = gate_up + r * stride, *up = gate + channels;
         for (int64_t i = 0; i < channels; i++) {
-            y[r * y_stride + i] = gate[i] / (1.0f + s4j_exp(-gate[i])) * up[i];
+            const float below = 1.0f + s4j_exp(-gate[i]);
+            y[r * y_stride + i] = S4J_MUT(22, gate[i] * (1.0f / below), gate[i] / below) * up[i];
         }
     }
     return S4J_OK;
