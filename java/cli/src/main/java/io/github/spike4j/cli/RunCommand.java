@@ -194,7 +194,8 @@ final class RunCommand implements Callable<Integer> {
         var done = generation.result().join();
         rest.forEach(Generation::cancel);
         rest.forEach(other -> other.result().join());
-        if (hash != null && session.position() < session.maxContext()) {
+        // The logits that each token was chosen from are hashed by now: those after the last one are left, unless it was followed by EOS.
+        if (hash != null && done.reason() != Generation.Reason.EOS) {
             hash.accept(session.position() - 1, session.logits());
         }
         // The first token comes from the prompt's logits: time runs from there.

@@ -10,19 +10,25 @@ import io.github.spike4j.convert.ProgressListener;
 import io.github.spike4j.convert.RecipeException;
 import io.github.spike4j.convert.Recipes;
 import io.github.spike4j.convert.SyntheticModel;
+import io.github.spike4j.format.Manifest;
 import io.github.spike4j.format.S4jFile;
 import io.github.spike4j.format.S4jWriter;
+import io.github.spike4j.format.TokenizerInfo;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class SyntheticModelsTest {
@@ -85,12 +91,52 @@ class SyntheticModelsTest {
     }
 
     @Test
+    void theHashCoversTheLastPromptPositionAndEachToken() throws IOException {
+        var endless = model("w4a4-t2");
+        var ending = dir.resolve("ending.s4j");
+        try (var from = S4jFile.open(endless); var to = S4jWriter.create(ending)) {
+            copyTensors(from, to);
+            to.entry("tokenizer.json", from.entry("tokenizer.json"));
+            var m = from.manifest();
+            to.finish(new Manifest(m.formatVersion(), m.architecture(), m.compute(), m.recipe(), m.inputGroups(), m.linears(), m.attention(),
+                    m.tensors(), new TokenizerInfo(-1, IntStream.range(0, 20).toArray(), false), m.provenance(), m.license()));
+        }
+        var reasons = new HashSet<String>();
+        // A prompt of 4 tokens in a context of 64: the last one left free, none left free, no room for all; then until the model ends it.
+        for (var options : List.of("-n 5", "-n 59", "-n 60", "-n 61", "-n 60 --temp 20 --seed 1", "-n 60 --temp 20 --seed 2")) {
+            var file = options.contains("--seed") ? ending : endless;
+            var arguments = new ArrayList<Object>(List.of("run", file, "--prompt", "ABCD", "--json"));
+            arguments.addAll(List.of(options.split(" ")));
+            var run = Cli.run(arguments.toArray());
+            assertEquals(0, run.code(), run.toString());
+            var json = JsonMapper.shared().readTree(run.out());
+            reasons.add(json.path("finishReason").asString());
+            var prompt = json.path("promptTokens").valueStream().mapToInt(JsonNode::asInt).toArray();
+            var ids = IntStream.concat(IntStream.of(prompt), json.path("tokens").valueStream().mapToInt(JsonNode::asInt)).toArray();
+            try (var engine = SpikeEngine.builder().build(); var opened = engine.open(file); var session = opened.newSession()) {
+                var hash = new LogitsHash();
+                session.evaluate(ids, (position, logits) -> {
+                    if (position >= prompt.length - 1) {
+                        hash.accept(position, logits);
+                    }
+                });
+                assertEquals(hash.hex(), json.path("logitsHash").asString(), options);
+            }
+        }
+        assertEquals(Set.of("max_tokens", "context_full", "eos"), reasons);
+    }
+
+    private static void copyTensors(S4jFile from, S4jWriter to) throws IOException {
+        for (var tensor : from.manifest().tensors()) {
+            to.tensor(tensor, from.tensor(tensor.name()));
+        }
+    }
+
+    @Test
     void aModelWithoutTokenizerSaysSo() throws IOException {
         var file = dir.resolve("mute.s4j");
         try (var from = S4jFile.open(model("w4a4")); var to = S4jWriter.create(file)) {
-            for (var tensor : from.manifest().tensors()) {
-                to.tensor(tensor, from.tensor(tensor.name()));
-            }
+            copyTensors(from, to);
             to.finish(from.manifest());
         }
         Cli.run("run", file, "--prompt", "x").fails(1, "tokenizer");
