@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.util.concurrent.CompletionException;
+import picocli.CommandLine.ParameterException;
 
 /** A command that cannot do its work; the message is complete, fit to be shown to a user. */
 final class Failure extends RuntimeException {
@@ -40,7 +42,8 @@ final class Failure extends RuntimeException {
 
     /** The one line that says what went wrong. The messages of file system exceptions are mere file names: here they get words. */
     static String oneLine(Throwable error) {
-        var cause = error instanceof UncheckedIOException e ? e.getCause() : error;
+        var cause = error instanceof UncheckedIOException || error instanceof CompletionException && error.getCause() != null
+                ? error.getCause() : error;
         var text = switch (cause) {
             case NoSuchFileException e -> e.getFile() + ": no such file";
             case AccessDeniedException e -> e.getFile() + ": permission denied";
@@ -49,10 +52,15 @@ final class Failure extends RuntimeException {
             case DirectoryNotEmptyException e -> e.getFile() + ": directory is not empty";
             case FileSystemException e when e.getReason() != null -> e.getFile() + ": " + e.getReason();
             case OutOfMemoryError e -> "out of memory: " + e.getMessage();
+            // So the JVM reports that a page of a mapped file is gone.
+            case InternalError e when e.getMessage() != null && e.getMessage().contains("unsafe memory access") ->
+                "a mapped file cannot be read: it was truncated after it was opened, or the disk fails";
+            // picocli begins some of its messages so.
+            case ParameterException e when e.getMessage() != null -> e.getMessage().replaceFirst("^Error: ", "");
             default -> {
                 var message = cause.getMessage();
                 var name = cause.getClass().getSimpleName();
-                yield message == null || message.isBlank() ? name : message;
+                yield message == null || message.isBlank() ? name : cause instanceof Error ? name + ": " + message : message;
             }
         };
         return text.strip().replaceAll("\\s*\\R\\s*", " ");

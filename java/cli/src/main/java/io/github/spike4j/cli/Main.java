@@ -40,7 +40,16 @@ public final class Main implements Runnable {
      * @param args the command line
      */
     public static void main(String... args) {
-        System.exit(commandLine().execute(args));
+        System.exit(execute(commandLine(), args));
+    }
+
+    /** Runs one command to its exit code. Errors of the JVM, which picocli lets pass, are reported as exceptions are. */
+    static int execute(CommandLine line, String... args) {
+        try {
+            return line.execute(args);
+        } catch (Throwable e) {
+            return line.<Main>getCommand().report(line, e, CommandLine.ExitCode.SOFTWARE);
+        }
     }
 
     /** A fresh command line, for {@link #main} and for tests that run it in-process. */
@@ -57,7 +66,7 @@ public final class Main implements Runnable {
         throw new ParameterException(spec.commandLine(), "no command given; see spike4j --help");
     }
 
-    private int report(CommandLine line, Exception error, int code) {
+    private int report(CommandLine line, Throwable error, int code) {
         var out = line.getErr();
         out.println("spike4j: " + Failure.oneLine(error));
         if (debug) {

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import picocli.CommandLine;
 
 /** What one run of the command gave, in this JVM or through the launcher. */
 record Cli(int code, String out, String err) {
@@ -21,12 +22,15 @@ record Cli(int code, String out, String err) {
 
     /** Runs the command in this JVM. */
     static Cli run(Object... args) {
+        return run(Main.commandLine(), args);
+    }
+
+    /** Runs a command line that the test has added something to. */
+    static Cli run(CommandLine line, Object... args) {
         var out = new StringWriter();
         var err = new StringWriter();
-        var code = Main.commandLine()
-                .setOut(new PrintWriter(out, true))
-                .setErr(new PrintWriter(err, true))
-                .execute(Stream.of(args).map(Object::toString).toArray(String[]::new));
+        line.setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+        var code = Main.execute(line, Stream.of(args).map(Object::toString).toArray(String[]::new));
         return new Cli(code, out.toString(), err.toString());
     }
 
