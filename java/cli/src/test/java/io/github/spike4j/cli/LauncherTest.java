@@ -61,6 +61,14 @@ class LauncherTest {
         assertEquals("", run.err(), "the JVM's notice about incubating modules is filtered");
     }
 
+    /** JAVA_TOOL_OPTIONS makes the JVM's first line another one, which stays. */
+    @Test
+    void dropsTheNoticeOnLaterLines() throws IOException, InterruptedException {
+        var builder = start(install("c"), "--version");
+        builder.environment().put("JAVA_TOOL_OPTIONS", "-Dspike4j.test=1");
+        assertEquals("Picked up JAVA_TOOL_OPTIONS: -Dspike4j.test=1\n", Cli.process(builder).err());
+    }
+
     @Test
     void passesExitCodeAndErrors() throws IOException, InterruptedException {
         Cli.process(start(install("a"), "--nope")).fails(2, "--nope");
