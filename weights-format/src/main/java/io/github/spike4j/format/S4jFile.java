@@ -313,7 +313,7 @@ public final class S4jFile implements AutoCloseable {
             return read;
         } catch (JacksonException e) {
             checkVersion(json);
-            throw new S4jFormatException(file, Container.MANIFEST, e.getOriginalMessage() + where(e), e);
+            throw new S4jFormatException(file, Container.MANIFEST, what(e) + where(e), e);
         }
     }
 
@@ -327,6 +327,11 @@ public final class S4jFile implements AutoCloseable {
         } catch (JacksonException e) {
             // no JSON at all: the caller says so
         }
+    }
+
+    /** What Jackson says, without "(start marker at [Source: REDACTED (...); byte offset: #UNKNOWN])". */
+    private static String what(JacksonException e) {
+        return e.getOriginalMessage().replaceAll(" \\([^(]*\\[Source: [^]]*]\\)|\\[Source: [^]]*]", "");
     }
 
     /** The path of fields to what Jackson refused. */

@@ -136,16 +136,9 @@ final class ConvertCommand implements Callable<Integer> {
     }
 
     private Recipe recipe() {
-        var file = recipe.endsWith(".json");
         try {
-            if (file) {
-                Failure.readableFile(Path.of(recipe));
-            }
             return Recipes.change(Recipes.resolve(recipe), changes.map());
         } catch (RecipeException e) {
-            if (file && changes.map().isEmpty()) {
-                throw e;
-            }
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);
         }
     }

@@ -1,6 +1,7 @@
 package io.github.spike4j.convert;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -54,9 +55,12 @@ final class Sources {
             case AccessDeniedException _ -> "access denied";
             case DatabindException d -> (d.getPath().isEmpty() ? "" : d.getPath().getLast().getPropertyName() + ": ")
                     + d.getOriginalMessage().replaceAll("`[a-z0-9.]*\\.([A-Za-z$]+)`", "$1").lines().findFirst().orElse("");
-            case JacksonException j -> "not valid JSON: " + j.getOriginalMessage().lines().findFirst().orElse("")
+            // Without Jackson's "(start marker at [Source: REDACTED (...); byte offset: #UNKNOWN])".
+            case JacksonException j -> "not valid JSON: "
+                    + j.getOriginalMessage().replaceAll(" \\([^(]*\\[Source: [^]]*]\\)|\\[Source: [^]]*]", "").lines().findFirst().orElse("")
                     + (j.getLocation() == null || j.getLocation().getLineNr() < 1 ? ""
                             : " (line " + j.getLocation().getLineNr() + ", column " + j.getLocation().getColumnNr() + ")");
+            case CharacterCodingException _ -> "not UTF-8 text";
             default -> e.getMessage() == null ? e.toString() : e.getMessage();
         };
     }

@@ -67,6 +67,9 @@ class RecipeTest {
             Files.writeString(file, e.getKey());
             fails(() -> Recipes.load(file), "bad", e.getValue());
         }
+        Files.writeString(file, "{\"base\":\n  [1");
+        var message = assertThrows(RecipeException.class, () -> Recipes.load(file)).getMessage();
+        assertTrue(message.contains("(line 2, column 5)") && !message.contains("Source"), message);
         var t2 = Recipes.named("w4a4-t2");
         fails(() -> Recipes.change(t2, Map.of("weightGroup", 48, "actGroup", 64)), "weightGroup is 48");
         fails(() -> Recipes.change(t2, Map.of("actGroup", 8)), "actGroup is 8");
