@@ -4,11 +4,18 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.spike4j.convert.ProgressListener;
+import io.github.spike4j.convert.Recipes;
+import io.github.spike4j.convert.SyntheticModel;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -69,6 +76,96 @@ class BadFilesTest {
         }
         Cli.run("perplexity", text, "--seq", 16).fails(2, "--text");
         Cli.run("perplexity", text, "--text", text).fails(2, "--seq");
+    }
+
+    /** Of convert and bench alike: a recipe is an option. */
+    @Test
+    void recipesThatAreNone() throws IOException {
+        var broken = Files.writeString(dir.resolve("broken.json"), "{\"base\":\n  [1");
+        var odd = Files.writeString(dir.resolve("odd.json"), "{\"base\": \"w4a4\", \"colour\": 1}");
+        var latin = Files.write(dir.resolve("latin1.json"), new byte[] {'{', (byte) 0xe9, '}'});
+        for (var command : List.of(List.of("convert", odd, "-o", dir.resolve("never.s4j")),
+                List.of("bench", "--shape", "64,96,2,4,2,80"))) {
+            for (var recipe : Map.of(dir.resolve("absent.json"), "no such file", broken, "not valid JSON", odd, "colour", dir, "unknown recipe",
+                    latin, "not UTF-8").entrySet()) {
+                var arguments = new ArrayList<Object>(command);
+                arguments.addAll(List.of("--recipe", recipe.getKey()));
+                var run = Cli.run(arguments.toArray());
+                run.fails(2, recipe.getKey().getFileName().toString(), recipe.getValue());
+                assertFalse(run.err().contains("Source"), run.err());
+            }
+        }
+    }
+
+    private Path changed(String name, Path model, UnaryOperator<byte[]> change) throws IOException {
+        return Files.write(dir.resolve(name), change.apply(Files.readAllBytes(model)));
+    }
+
+    private static UnaryOperator<byte[]> flip(int at) {
+        return bytes -> {
+            bytes[at] ^= 0x10;
+            return bytes;
+        };
+    }
+
+    /** Where {@code text} first is in {@code bytes}, which it must be. */
+    private static int find(byte[] bytes, String text) {
+        int at = new String(bytes, StandardCharsets.ISO_8859_1).indexOf(text);
+        assertTrue(at >= 0, text);
+        return at;
+    }
+
+    /** Runs all four commands that read a model. */
+    private void allFail(Path file, String... words) throws IOException {
+        var text = Files.writeString(dir.resolve("some.txt"), "some text");
+        Cli.run("inspect", file).fails(1, words);
+        Cli.run("verify", file).fails(1, words);
+        Cli.run("run", file, "--prompt", "x").fails(1, words);
+        Cli.run("run", "--verify", file, "--prompt", "x").fails(1, words);
+        Cli.run("perplexity", file, "--text", text, "--seq", 4).fails(1, words);
+    }
+
+    @Test
+    void truncatedFiles() throws IOException {
+        var sound = model();
+        int size = (int) Files.size(sound);
+        for (int length : new int[] {1, 21, 100, size / 2, size - 4096, size - 1}) {
+            allFail(changed("cut.s4j", sound, b -> Arrays.copyOf(b, length)), dir.resolve("cut.s4j") + ": not an .s4j file, or truncated");
+        }
+    }
+
+    @Test
+    void flippedBits() throws IOException {
+        var sound = model();
+        var bytes = Files.readAllBytes(sound);
+        var bad = dir.resolve("bad.s4j").toString();
+        allFail(changed("bad.s4j", sound, flip(find(bytes, "\"formatVersion\""))), bad + ": manifest.json: damaged: its CRC-32 is wrong");
+        allFail(changed("bad.s4j", sound, flip(10)), bad + ": manifest.json: damaged: its local header");
+        allFail(changed("bad.s4j", sound, flip(bytes.length - 1)), bad + ": not an .s4j file, or truncated");
+        allFail(changed("bad.s4j", sound, flip(bytes.length - 6)), bad + ": damaged: ZIP directory not at its place");
+
+        // The tokenizer is read by those that need it.
+        var tokenizer = changed("bad.s4j", sound, flip(find(bytes, "tokenizer.json") + 500));
+        var damaged = new String[] {bad + ": tokenizer.json: damaged: its CRC-32 is wrong"};
+        Cli.run("verify", tokenizer).fails(1, damaged);
+        Cli.run("run", tokenizer, "--prompt", "x").fails(1, damaged);
+        Cli.run("perplexity", tokenizer, "--text", dir.resolve("some.txt"), "--seq", 4).fails(1, damaged);
+        assertEquals(0, Cli.run("inspect", tokenizer).code());
+
+        // Weights are not hashed to run them, unless --verify asks for it.
+        int norm = find(bytes, "tensors/final_norm");
+        var weights = changed("bad.s4j", sound, flip((norm + "tensors/final_norm".length() + 8 + 63) / 64 * 64));
+        damaged = new String[] {bad + ": tensors/final_norm: damaged: its SHA-256 is not that of the manifest"};
+        Cli.run("verify", weights).fails(1, damaged);
+        Cli.run("run", "--verify", weights, "--prompt", "x").fails(1, damaged);
+        assertEquals(0, Cli.run("inspect", weights).code());
+        assertEquals(0, Cli.run("run", weights, "--prompt", "A", "-n", 2).code());
+    }
+
+    private Path model() throws IOException {
+        var file = dir.resolve("sound.s4j");
+        new SyntheticModel(SyntheticModel.shape("64,96,2,4,2,80", 64), Recipes.named("w4a4"), 1).write(file, ProgressListener.none());
+        return file;
     }
 
     @Test
