@@ -28,15 +28,6 @@ final class EngineOptions {
     @Spec(Target.MIXEE)
     private CommandSpec command;
 
-    int threads() {
-        return threads;
-    }
-
-    /** Starts an engine as asked for. */
-    SpikeEngine start() {
-        return builder().build();
-    }
-
     /** A builder with these options. */
     SpikeEngine.Builder builder() {
         require(threads >= 1 && threads <= 1024, "--threads must be 1 to 1024, not " + threads);
