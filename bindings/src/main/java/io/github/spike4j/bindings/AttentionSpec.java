@@ -13,6 +13,8 @@ public final class AttentionSpec {
     /** Positions of a KV page. */
     public static final int PAGE = Spike4jH.S4J_PAGE();
     private static final long PAGE_ALIGNMENT = 64;
+    /** Bound of the library on a page's offset in its block. */
+    private static final long MOST_OFFSET = 1L << 40;
 
     /**
      * Code widths, 2..8 each.
@@ -166,7 +168,8 @@ public final class AttentionSpec {
     }
 
     private static void checkOffset(String name, long offset) {
-        Check.that(offset >= 0 && offset % PAGE_ALIGNMENT == 0, name + ": pageOffset", "a multiple of 64", offset);
+        Check.within(name + ": pageOffset", offset, 0, MOST_OFFSET);
+        Check.that(offset % PAGE_ALIGNMENT == 0, name + ": pageOffset", "a multiple of 64", offset);
     }
 
     /** Query heads. */

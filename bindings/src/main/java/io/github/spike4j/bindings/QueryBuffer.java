@@ -20,10 +20,8 @@ public final class QueryBuffer {
      * @param queryBytes signed bytes of an encoded query, see {@link AttentionSpec#queryBytes()}
      */
     public QueryBuffer(Arena arena, long rows, long heads, long queryBytes) {
-        Check.that(rows > 0, "rows", "at least 1", rows);
-        Check.that(heads > 0, "heads", "at least 1", heads);
+        long queries = queries(rows, heads);
         Check.that(queryBytes > 0, "queryBytes", "at least 1", queryBytes);
-        long queries = Math.multiplyExact(rows, heads);
         this(arena, rows, heads, arena.allocate(Math.multiplyExact(queries, queryBytes), 64),
                 arena.allocate(ValueLayout.JAVA_FLOAT, queries), arena.allocate(ValueLayout.JAVA_INT, queries),
                 arena.allocate(ValueLayout.JAVA_INT, 2 * queries), arena.allocate(ValueLayout.JAVA_INT, rows));
@@ -34,10 +32,12 @@ public final class QueryBuffer {
      * {@code [rows][heads]}, i32 {@code [rows][heads][2]}, i32 {@code [rows]}.
      *
      * @param arena for the struct alone
+     * @param rows  token rows, at least 1
+     * @param heads query heads, at least 1
      */
     public QueryBuffer(Arena arena, long rows, long heads, MemorySegment code, MemorySegment scale, MemorySegment zero,
             MemorySegment sum, MemorySegment silent) {
-        long queries = Math.multiplyExact(rows, heads);
+        long queries = queries(rows, heads);
         Check.writable("code", code, queries, 1, 1);
         Check.writable("scale", scale, queries, Float.BYTES, Float.BYTES);
         Check.writable("zero", zero, queries, Integer.BYTES, Integer.BYTES);
@@ -53,6 +53,12 @@ public final class QueryBuffer {
         s4j_queries.zero(struct, zero);
         s4j_queries.sum(struct, sum);
         s4j_queries.silent(struct, silent);
+    }
+
+    private static long queries(long rows, long heads) {
+        Check.that(rows > 0, "rows", "at least 1", rows);
+        Check.that(heads > 0, "heads", "at least 1", heads);
+        return Math.multiplyExact(rows, heads);
     }
 
     /** i32 {@code [rows]}: silent codes of Q, K and V of the token, or -1 for a row that was not finite. */

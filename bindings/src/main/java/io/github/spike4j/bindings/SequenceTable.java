@@ -33,11 +33,13 @@ public final class SequenceTable {
      * The caller wrote the array itself.
      *
      * @param size       sequences written
-     * @param context    most positions that a token of the batch sees
-     * @param blockBytes size of the smallest block
+     * @param context    most positions that a token of the batch sees, at least 1 if there is a sequence
+     * @param blockBytes size of the smallest block, at least 1
      */
     public SequenceTable filled(int size, long context, long blockBytes) {
         Check.within("sequences", size, 0, elements.length);
+        Check.within("context", context, size > 0 ? 1 : 0, Integer.MAX_VALUE);
+        Check.within("blockBytes", blockBytes, 1, Long.MAX_VALUE);
         this.size = size;
         this.context = context;
         this.blockBytes = blockBytes;
@@ -61,9 +63,9 @@ public final class SequenceTable {
      */
     public void add(long row, long rows, long position, BlockTable blocks) {
         Check.within("sequences", size, 0, elements.length - 1);
-        Check.within("row", row, 0, 1L << 40);
-        Check.within("rows", rows, 1, 1L << 40);
-        Check.within("position", position, 0, 1L << 40);
+        Check.within("row", row, 0, Integer.MAX_VALUE);
+        Check.within("rows", rows, 1, Integer.MAX_VALUE - row);
+        Check.within("position", position, 0, Integer.MAX_VALUE - rows);
         if ((long) blocks.size() * AttentionSpec.PAGE < position + rows) {
             throw new IllegalArgumentException("blocks: expected blocks of " + AttentionSpec.PAGE + " positions for "
                     + (position + rows) + " positions, got " + blocks.size());

@@ -83,7 +83,15 @@ class CheckedLayerTest {
         rejected("silent", () -> new SpikeBuffer(arena, 4, bytes(256), floats(16), floats(4), floats(4), floats(4), floats(3)));
         rejected("sum", () -> new QueryBuffer(arena, 2, 2, bytes(256), floats(4), floats(4), floats(7), floats(2)));
         var sequences = new SequenceTable(bytes(2 * 32));
+        rejected("rows", () -> new QueryBuffer(arena, 0, 2, bytes(256), floats(4), floats(4), floats(8), floats(2)));
+        rejected("heads", () -> new QueryBuffer(arena, 2, 0, bytes(256), floats(4), floats(4), floats(8), floats(2)));
+        rejected("rows", () -> new QueryBuffer(arena, -1, 2, 64));
         rejected("sequences", () -> sequences.filled(3, 1, 64));
+        rejected("context", () -> sequences.filled(1, 0, 64));
+        rejected("context", () -> sequences.filled(1, -1, 64));
+        rejected("context", () -> sequences.filled(1, 1L << 31, 64));
+        rejected("blockBytes", () -> sequences.filled(1, 1, 0));
+        rejected("blockBytes", () -> sequences.filled(1, 1, -64));
         rejected("structs", () -> new SequenceTable(bytes(31)));
     }
 
@@ -135,6 +143,10 @@ class CheckedLayerTest {
         rejected("headDim", () -> AttentionSpec.dense(arena, 1, 3, 0));
         rejected("heads", () -> AttentionSpec.dense(arena, 3, 16, 0, 8192));
         rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, 32));
+        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, -64));
+        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, Long.MAX_VALUE / 64 * 64));
+        rejected("pageOffset", () -> AttentionSpec.spiking(arena, 1, 16,
+                List.of(new KvHead(identity, identity, 0, 0, null, Long.MAX_VALUE / 64 * 64)), bits));
         rejected("kPerm", () -> AttentionSpec.spiking(arena, 1, 16, List.of(new KvHead(new int[16], identity, 0, 0, null, 0)), bits));
         rejected("vPerm", () -> AttentionSpec.spiking(arena, 1, 16, List.of(new KvHead(identity, new int[8], 0, 0, null, 0)), bits));
         var spec = AttentionSpec.spiking(arena, 2, 16, List.of(new KvHead(identity, identity, 2, 2, null, 0)), bits);
@@ -147,6 +159,9 @@ class CheckedLayerTest {
         var sequences = new SequenceTable(arena, 1);
         rejected("blocks", () -> sequences.add(0, 2, 63, blocks));
         rejected("rows", () -> sequences.add(0, 0, 0, blocks));
+        rejected("row", () -> sequences.add(1L << 31, 1, 0, blocks));
+        rejected("blocks", () -> sequences.add(0, 1, Integer.MAX_VALUE - 1, blocks));
+        rejected("position", () -> sequences.add(0, 1, Integer.MAX_VALUE, blocks));
         sequences.add(0, 2, 3, blocks);
         rejected("sequences", () -> sequences.add(2, 2, 3, blocks));
         var q = new QueryBuffer(arena, 2, 2, spec.queryBytes());
