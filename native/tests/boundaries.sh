@@ -29,8 +29,10 @@ nm -D --defined-only "$library" | awk '$2 ~ /[TDBRW]/ { sub(/@.*/, "", $3); prin
 diff "$work/declared" "$work/exported" > "$work/diff" || { cat "$work/diff"; fail "exported symbols are not the header's"; }
 [ "$(wc -l < "$work/declared")" -ge 20 ] || fail "the header's functions were not found"
 
-if nm -D --undefined-only "$library" | grep -E ' (malloc|calloc|realloc|free|printf|puts|fopen|abort|exit|pthread_[a-z_]*)(@|$)'; then
-    fail "the library allocates, prints, locks or exits"
+# copies, N0's fmaf and ceilf below their instructions, and the request for AMX tiles; weak ones are the linker's
+if nm -D --undefined-only "$library" | awk '$1 == "U" { sub(/@.*/, "", $2); print $2 }' |
+    grep -vxE 'memcpy|memset|memmove|fmaf|ceilf|syscall'; then
+    fail "the library imports more than it may (it neither allocates nor prints, locks or exits)"
 fi
 
 for tier in scalar avx2 avxvnni avx512 amx common; do

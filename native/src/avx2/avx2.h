@@ -31,7 +31,7 @@ S4J_INLINE int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Mask of the first n (any integer) of 8 lanes. */
+/* Mask of the first n of 8 lanes: all from 8 on, none up to 0 (not below INT32_MIN). */
 S4J_INLINE __m256i lanes(int64_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)min64(n, 8)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

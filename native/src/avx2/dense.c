@@ -36,7 +36,7 @@ S4J_INLINE void tile(const int T, const float *w, const float *x, int64_t xs, in
     for (int t = 0; t < T; t++) {
         acc[t][0] = acc[t][1] = _mm256_setzero_ps();
     }
-    const float *x0 = x, *x3 = x + 3 * xs;
+    const float *x0 = x, *x3 = T > 3 ? x + 3 * xs : x;
     for (int64_t k = 0; k < n; k++) {
         __m256 w0 = _mm256_loadu_ps(w + ROWS * k), w1 = _mm256_loadu_ps(w + ROWS * k + 8);
 #pragma GCC unroll 6

@@ -41,7 +41,7 @@ S4J_INLINE void widen_range(range_t *r, const float *x, const int32_t *perm, int
     }
 }
 
-/* Bytes, sum and silent count of channels [begin, end) of one scale; the bytes are written to a multiple of 16. */
+/* Bytes, sum and silent count of channels [begin, end) of one scale; code: of channel `begin`, written to a multiple of 16. */
 static int32_t encode_run(const float *x, const int32_t *perm, int64_t begin, int64_t end, scale_t s, int32_t bits, int8_t *code,
                           int32_t *silent)
 {
@@ -60,7 +60,7 @@ static int32_t encode_run(const float *x, const int32_t *perm, int64_t begin, in
         }
         __m256i p = _mm256_permute4x64_epi64(_mm256_packs_epi32(d[0], d[1]), 0xd8);
         __m128i b = _mm_packs_epi16(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
-        _mm_storeu_si128((__m128i *)(code + k), b);
+        _mm_storeu_si128((__m128i *)(code + (k - begin)), b);
     }
     *silent += sum_epi32(quiet);
     return sum_epi32(sum);
@@ -139,8 +139,6 @@ static int encode_row(const s4j_gif *gif, const float *x, int8_t *code, float *s
         } else {
             scale[i] = base[i];
         }
-        /* code + channel: fetch and the bytes of encode_run share one index, the permuted channel */
-        int8_t *out = code - channel;
         for (int64_t g = 0, k = 0; g < s->groups; g++) {
             int64_t end = s->group ? min64(k + s->group, s->channels) : s->channels;
             if (s->act_group != 0 && k % s->act_group == 0) {
@@ -154,7 +152,7 @@ static int encode_row(const s4j_gif *gif, const float *x, int8_t *code, float *s
             }
             mult[group + g] = m;
             zero[group + g] = sz.zero;
-            sum[group + g] = encode_run(x, perm, channel + k, channel + end, sz, s->bits, out, silent);
+            sum[group + g] = encode_run(x, perm, channel + k, channel + end, sz, s->bits, code + k, silent);
             k = end;
         }
         int64_t written = s4j_pad(s->channels, 16);

@@ -237,9 +237,6 @@ static void panel(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x,
         channel += s->padded;
         group += s->groups;
     }
-    if (first) {
-        memset(Y, 0, (size_t)tokens * ROWS * sizeof *Y);
-    }
     finish(Y, w->bias ? w->bias + row : NULL, tokens, flags, rows, y + token * y_stride + row, y_stride);
 }
 

@@ -73,7 +73,7 @@ S4J_INLINE void tile_u8(const int T, const panel_t *p, const uint8_t *wb, const 
         for (int t = 0; t < T; t++) {
             acc[t][0] = acc[t][1] = _mm256_setzero_si256();
         }
-        const int8_t *x0 = x + k, *x3 = x + 3 * xs + k;
+        const int8_t *x0 = x + k, *x3 = T > 3 ? x0 + 3 * xs : x0; /* two bases: x86 has no address of base + 5 * stride */
         const uint8_t *w = wb + (k - k0) * ROWS;
         for (int64_t n = (e - k) / 8; n > 0; n--, x0 += 8, x3 += 8, w += 128) {
 #pragma GCC unroll 2
