@@ -3,10 +3,11 @@ package io.github.spike4j.convert;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
@@ -65,6 +66,12 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         if (!kind.equals("default")) {
             throw new ConversionException(where + ": rope scaling \"" + kind + "\" is not supported; only unscaled RoPE is");
         }
+        int context = integer(where, "max_position_embeddings", 2048);
+        int window = integer(where, "sliding_window", context);
+        if (window < context) {
+            throw new ConversionException(where + ": sliding_window " + window + " in a context of " + context
+                    + " is not supported; only full attention is");
+        }
         int heads = integer(where, "num_attention_heads", null);
         int hidden = integer(where, "hidden_size", null);
         if (heads < 1) {
@@ -73,7 +80,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         boolean tied = config.path("tie_word_embeddings").asBoolean(false);
         return Checkpoint.check(where, new Architecture("llama", integer(where, "num_hidden_layers", null), hidden,
                 integer(where, "intermediate_size", null), heads, integer(where, "num_key_value_heads", heads),
-                integer(where, "head_dim", hidden / heads), integer(where, "vocab_size", null), integer(where, "max_position_embeddings", 2048),
+                integer(where, "head_dim", hidden / heads), integer(where, "vocab_size", null), context,
                 (float) number(where, config.path("rms_norm_eps"), "rms_norm_eps", 1e-6),
                 number(where, config.hasNonNull("rope_theta") ? config.get("rope_theta") : rope.path("rope_theta"), "rope_theta", 10000), tied));
     }
@@ -179,28 +186,36 @@ final class HuggingFaceCheckpoint implements Checkpoint {
 
     @Override
     public TokenizerInfo tokenizer() {
+        var file = folder.resolve("config.json");
         var generation = folder.resolve("generation_config.json");
-        var ends = new ArrayList<Integer>();
-        for (var node : List.of(config.path("eos_token_id"),
-                Files.exists(generation) ? Sources.json(generation).path("eos_token_id") : config.path("eos_token_id"))) {
-            for (var n : node.isArray() ? node : List.of(node)) {
-                if (n.isIntegralNumber() && !ends.contains(n.intValue())) {
-                    ends.add(n.intValue());
-                }
-            }
+        var ends = new LinkedHashSet<Integer>();
+        ends(file, config, ends);
+        if (Files.exists(generation)) {
+            ends(generation, Sources.json(generation), ends);
         }
-        int bos = config.path("bos_token_id").asInt(-1);
-        for (int id : ends) {
-            token("eos_token_id", id, 0);
-        }
-        token("bos_token_id", bos, -1);
+        int bos = integer(file.toString(), "bos_token_id", -1);
+        token(file, "bos_token_id", bos, -1);
         return new TokenizerInfo(bos, ends.stream().mapToInt(i -> i).toArray(), bos >= 0 && addsBos(bos));
     }
 
-    private void token(String field, int id, int min) {
+    /** One id, a list of them, or null. */
+    private void ends(Path file, JsonNode settings, Set<Integer> ends) {
+        var field = settings.path("eos_token_id");
+        if (field.isMissingNode() || field.isNull()) {
+            return;
+        }
+        for (var n : field.isArray() ? field : List.of(field)) {
+            if (!n.isIntegralNumber() || !n.canConvertToInt()) {
+                throw new ConversionException(file + ": eos_token_id is " + n + ", not an integer");
+            }
+            token(file, "eos_token_id", n.intValue(), 0);
+            ends.add(n.intValue());
+        }
+    }
+
+    private void token(Path file, String field, int id, int min) {
         if (id < min || id >= architecture.vocab()) {
-            throw new ConversionException(folder.resolve("config.json") + ": " + field + " " + id + " is not in the vocabulary of "
-                    + architecture.vocab());
+            throw new ConversionException(file + ": " + field + " " + id + " is not in the vocabulary of " + architecture.vocab());
         }
     }
 

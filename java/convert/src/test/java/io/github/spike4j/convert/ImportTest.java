@@ -80,6 +80,24 @@ class ImportTest {
         change(config, good.replace("\"intermediate_size\": 72", "\"intermediate_size\": 80"), folder, "gate_proj", "[72, 40]", "[80, ");
         change(config, good.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"), folder, "model.layers.2.", "is missing");
         change(config, good.replace("\"eos_token_id\": [2, 3]", "\"eos_token_id\": 999"), folder, "eos_token_id 999");
+        for (var bad : List.of("\"2\"", "[2, \"3\"]", "2.5", "true", "[[2]]", "99999999999")) {
+            change(config, good.replace("\"eos_token_id\": [2, 3]", "\"eos_token_id\": " + bad), folder, "config.json: eos_token_id is ",
+                    "not an integer");
+        }
+        change(config, good.replace("\"bos_token_id\": 1", "\"bos_token_id\": \"1\""), folder, "bos_token_id is \"1\", not an integer");
+        change(config, good.replace("\"rope_theta\"", "\"sliding_window\": 63, \"rope_theta\""), folder, "config.json: sliding_window 63",
+                "context of 64", "not supported");
+        Files.writeString(config, good);
+        var generation = folder.resolve("generation_config.json");
+        change(generation, "{\"eos_token_id\": \"2\"}", folder, "generation_config.json: eos_token_id is \"2\", not an integer");
+        change(generation, "{\"eos_token_id\": 999}", folder, "generation_config.json: eos_token_id 999");
+        Files.delete(generation);
+        for (var fine : List.of("null", "64")) {
+            Files.writeString(config, good.replace("\"eos_token_id\": [2, 3]", "\"eos_token_id\": null, \"sliding_window\": " + fine));
+            try (var c = Checkpoint.open(folder)) {
+                assertEquals(0, c.tokenizer().eos().length);
+            }
+        }
         change(config, good.substring(0, 40), folder, "config.json", "not valid JSON");
         change(config, "[1]", folder, "not a JSON object");
         Files.writeString(config, good);
