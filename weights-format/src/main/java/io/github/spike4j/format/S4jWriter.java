@@ -10,7 +10,6 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -25,21 +24,16 @@ import java.util.zip.CRC32;
 import org.apache.commons.compress.archivers.zip.Zip64Mode;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveOutputStream;
-import tools.jackson.core.JacksonException;
 
 /**
  * Writes a {@code .s4j} file. Tensors go to {@code OUT.work/} as they come; {@link #finish} assembles them under a temporary
  * name, checks the result as a reader would, syncs and renames, so that OUT is either absent, its old self or complete.
  * Equal calls give equal bytes. A writer belongs to one thread.
- *
- * <p>A conversion that was killed goes on with {@link #resume}: the finished tensors are still there ({@link #contains}), and
- * the rest is written in the same order as if nothing had happened. Callers may keep files of their own in
- * {@link #workDirectory}.
  */
 public final class S4jWriter implements AutoCloseable {
     private static final int CHUNK = 1 << 20;
 
-    /** A tensor that is complete, as its sidecar file says. */
+    /** A tensor that is complete. */
     record Block(TensorInfo tensor, long crc) { }
 
     private final Path out;
@@ -47,7 +41,7 @@ public final class S4jWriter implements AutoCloseable {
     private final Path blocks;
     private final Path assembled;
     /** In file order; block i lies in the file {@code blocks/i}. */
-    private final Map<String, Block> written = new LinkedHashMap<>();
+    final Map<String, Block> written = new LinkedHashMap<>();
     private final Map<String, byte[]> entries = new TreeMap<>();
     private boolean streaming;
     private boolean closed;
@@ -65,45 +59,6 @@ public final class S4jWriter implements AutoCloseable {
         writer.deleteBlocks();
         Files.createDirectories(writer.blocks);
         return writer;
-    }
-
-    /** Goes on with what an earlier writer of the same file left; starts anew if there is nothing. */
-    public static S4jWriter resume(Path out) throws IOException {
-        var writer = new S4jWriter(out);
-        Files.createDirectories(writer.blocks);
-        for (Block block = writer.leftover(0); block != null; block = writer.leftover(writer.written.size())) {
-            writer.written.put(block.tensor().name(), block);
-        }
-        try (Stream<Path> files = Files.list(writer.blocks)) {
-            for (Path p : (Iterable<Path>) files::iterator) {
-                String index = p.getFileName().toString().replaceFirst("\\..*", "");
-                if (!index.matches("[0-9]{1,9}") || Integer.parseInt(index) >= writer.written.size()) {
-                    Files.delete(p);
-                }
-            }
-        }
-        return writer;
-    }
-
-    /** Block {@code i} of an earlier writer, or null if it is not complete. */
-    private Block leftover(int i) throws IOException {
-        try {
-            Block block = Json.MAPPER.readValue(Files.readAllBytes(blocks.resolve(i + ".json")), Block.class);
-            return Files.size(blocks.resolve(Integer.toString(i))) == block.tensor().bytes()
-                    && !contains(block.tensor().name()) ? block : null;
-        } catch (NoSuchFileException | JacksonException e) {
-            return null;
-        }
-    }
-
-    /** {@code OUT.work}: callers may keep their own state there, outside {@code blocks/}. */
-    public Path workDirectory() {
-        return work;
-    }
-
-    /** Whether a tensor is complete. */
-    public boolean contains(String tensor) {
-        return written.containsKey(tensor);
     }
 
     /** Writes a tensor. {@code info.sha256()} is ignored and computed here. */
@@ -131,7 +86,7 @@ public final class S4jWriter implements AutoCloseable {
         if (!Checks.isLegalTensor(info.name())) {
             throw new IllegalArgumentException("illegal tensor name '" + info.name() + "'");
         }
-        if (contains(info.name())) {
+        if (written.containsKey(info.name())) {
             throw new IllegalArgumentException("tensor " + info.name() + " is already there");
         }
         var channel = new TensorChannel(info);
@@ -176,18 +131,16 @@ public final class S4jWriter implements AutoCloseable {
         }
         closed = true;
         deleteBlocks();
-        try {
-            Files.delete(work);
-        } catch (DirectoryNotEmptyException e) {
-            // the caller's state
-        }
     }
 
-    /** Without {@link #finish}: OUT stays as it was, and {@code OUT.work} is kept for {@link #resume}. */
+    /** Without {@link #finish}: OUT stays as it was, and what was written so far is deleted. */
     @Override
     public void close() throws IOException {
-        closed = true;
-        Files.deleteIfExists(assembled);
+        if (!closed) {
+            closed = true;
+            Files.deleteIfExists(assembled);
+            deleteBlocks();
+        }
     }
 
     /** Writes the whole file. */
@@ -249,18 +202,25 @@ public final class S4jWriter implements AutoCloseable {
         return out.resolveSibling(out.getFileName() + suffix);
     }
 
+    /** Deletes what this writer or an earlier one left in {@code OUT.work}, and the folders if nothing else is there. */
     private void deleteBlocks() throws IOException {
-        if (Files.isDirectory(blocks)) {
-            try (Stream<Path> files = Files.list(blocks)) {
-                for (Path p : (Iterable<Path>) files::iterator) {
-                    Files.delete(p);
-                }
+        if (!Files.isDirectory(blocks)) {
+            return;
+        }
+        try (Stream<Path> files = Files.list(blocks)) {
+            for (Path p : (Iterable<Path>) files.filter(f -> f.getFileName().toString().matches("[0-9]+"))::iterator) {
+                Files.delete(p);
             }
+        }
+        try {
             Files.delete(blocks);
+            Files.delete(work);
+        } catch (DirectoryNotEmptyException e) {
+            // files of somebody else
         }
     }
 
-    /** Writes one block and, when it is complete, its sidecar. */
+    /** Writes one block. */
     private final class TensorChannel implements WritableByteChannel {
         private final TensorInfo info;
         private final FileChannel file;
@@ -304,12 +264,7 @@ public final class S4jWriter implements AutoCloseable {
             if (bytes != info.bytes()) {
                 throw new IOException("tensor " + info.name() + ": " + bytes + " of its " + info.bytes() + " bytes");
             }
-            var block = new Block(info.withSha256(HexFormat.of().formatHex(digest.digest())), crc.getValue());
-            Path sidecar = blocks.resolve(written.size() + ".json");
-            Path temporary = blocks.resolve(written.size() + ".tmp");
-            Files.write(temporary, Json.MAPPER.writeValueAsBytes(block));
-            Files.move(temporary, sidecar, StandardCopyOption.ATOMIC_MOVE);
-            written.put(info.name(), block);
+            written.put(info.name(), new Block(info.withSha256(HexFormat.of().formatHex(digest.digest())), crc.getValue()));
         }
     }
 }

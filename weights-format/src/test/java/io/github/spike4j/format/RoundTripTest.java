@@ -74,29 +74,33 @@ class RoundTripTest {
     }
 
     @Test
-    void killedWriterGoesOn() throws Exception {
+    void leftoversOfAKilledWriterAreDeletedAndNothingElse() throws Exception {
         Samples samples = Samples.spiking();
         byte[] expected = Files.readAllBytes(samples.write(dir.resolve("a.s4j")));
         Path out = dir.resolve("b.s4j");
-        // never closed, as after a kill: three tensors complete, one half-written
+        // never closed, as after a kill: more tensors than the next one has, and one half-written
         S4jWriter killed = S4jWriter.create(out);
-        for (TensorInfo t : samples.tensors.subList(0, 3)) {
-            killed.tensor(t, MemorySegment.ofArray(samples.data.get(t.name())));
+        for (int i = 0; i <= samples.tensors.size(); i++) {
+            killed.tensor(TensorInfo.row("t" + i, Encoding.U8, 9), MemorySegment.ofArray(new byte[9]));
         }
-        TensorInfo half = samples.tensors.get(3);
-        killed.tensor(half).write(ByteBuffer.wrap(samples.data.get(half.name()), 0, 5));
-        Files.writeString(killed.workDirectory().resolve("blocks/7.json"), "{");
+        killed.tensor(TensorInfo.row("half", Encoding.U8, 9)).write(ByteBuffer.allocate(5));
         assertFalse(Files.exists(out));
+        assertArrayEquals(expected, Files.readAllBytes(samples.write(out)));
+        assertEquals(List.of("a.s4j", "b.s4j"), names(dir));
 
-        try (S4jWriter writer = S4jWriter.resume(out)) {
-            assertTrue(writer.contains(samples.tensors.get(2).name()));
-            assertFalse(writer.contains(half.name()));
+        Path foreign = Files.createDirectories(dir.resolve("b.s4j.work/blocks")).resolve("1.txt");
+        Files.writeString(foreign, "mine");
+        assertArrayEquals(expected, Files.readAllBytes(samples.write(out)));
+        try (S4jWriter writer = S4jWriter.create(out)) {
             samples.write(writer);
-            writer.finish(samples.manifest());
         }
-        assertArrayEquals(expected, Files.readAllBytes(out));
-        try (var left = Files.list(dir)) {
-            assertEquals(List.of("a.s4j", "b.s4j"), left.map(p -> p.getFileName().toString()).sorted().toList());
+        assertEquals("mine", Files.readString(foreign));
+        assertEquals(List.of("1.txt"), names(foreign.getParent()));
+    }
+
+    private static List<String> names(Path folder) throws java.io.IOException {
+        try (var files = Files.list(folder)) {
+            return files.map(p -> p.getFileName().toString()).sorted().toList();
         }
     }
 
@@ -107,7 +111,7 @@ class RoundTripTest {
         try (S4jWriter writer = S4jWriter.create(out)) {
             samples.write(writer);
         }
-        assertFalse(Files.exists(out));
+        assertEquals(List.of(), names(dir));
         Files.writeString(out, "old");
         try (S4jWriter writer = S4jWriter.create(out)) {
             assertThrows(S4jFormatException.class, () -> writer.finish(samples.manifest()));
@@ -121,7 +125,7 @@ class RoundTripTest {
         Path out = dir.resolve("model.s4j");
         try (S4jWriter writer = S4jWriter.create(out)) {
             samples.write(writer);
-            Path block = writer.workDirectory().resolve("blocks/2");
+            Path block = dir.resolve("model.s4j.work/blocks/2");
             byte[] bytes = Files.readAllBytes(block);
             bytes[9] ^= 1;
             Files.write(block, bytes);

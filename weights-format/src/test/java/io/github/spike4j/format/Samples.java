@@ -73,9 +73,7 @@ final class Samples {
     void write(S4jWriter writer) throws IOException {
         entries.forEach(writer::entry);
         for (TensorInfo t : tensors) {
-            if (!writer.contains(t.name())) {
-                writer.tensor(t, MemorySegment.ofArray(data.get(t.name())));
-            }
+            writer.tensor(t, MemorySegment.ofArray(data.get(t.name())));
         }
     }
 

@@ -6,12 +6,10 @@ import java.lang.foreign.Arena;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -95,11 +93,8 @@ public final class Converter {
         if (recipe.usesCalibration() && !calibrated) {
             warn("no --calibration text: the clipping of weights is searched as if all channels mattered alike");
         }
-        Path work = null;
-        boolean complete = false;
         try (var calibration = calibrated ? calibrate(tokenizer.addBos() ? tokenizer.bos() : -1, provenance) : null;
                 var writer = S4jWriter.create(request.out())) {
-            work = writer.workDirectory();
             var file = new ModelFile(writer, a, recipe);
             file.entry("tokenizer.json", source.tokenizerJson());
             if (source.chatTemplate() != null) {
@@ -128,12 +123,7 @@ public final class Converter {
             head(file);
             progress("assemble");
             file.finish(tokenizer, provenance, source.license());
-            complete = true;
             progress("done");
-        } finally {
-            if (!complete && work != null) {
-                delete(work);
-            }
         }
     }
 
@@ -320,16 +310,5 @@ public final class Converter {
         var h = new double[n];
         Arrays.fill(h, 1);
         return h;
-    }
-
-    private static void delete(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            return;
-        }
-        try (var all = Files.walk(folder)) {
-            for (var p : (Iterable<Path>) all.sorted(Comparator.reverseOrder())::iterator) {
-                Files.delete(p);
-            }
-        }
     }
 }

@@ -277,6 +277,19 @@ class ConvertTest {
         }
     }
 
+    @Test
+    void aFailureDeletesOnlyWhatItWrote() throws IOException {
+        Arrays.fill(model.weights.get("model.layers.1.mlp.down_proj.weight"), 3, 4, Float.POSITIVE_INFINITY);
+        model.huggingFace(source, "F32", 2);
+        var blocks = Files.createDirectories(dir.resolve("x.s4j.work/blocks"));
+        Files.writeString(dir.resolve("x.s4j.work/notes"), "mine");
+        Files.writeString(blocks.resolve("7th"), "mine too");
+        fails(ConvertRequest.of(source, dir.resolve("x.s4j"), Recipes.named("w4a4")), "not finite");
+        try (var files = Files.walk(dir.resolve("x.s4j.work"))) {
+            assertEquals(List.of("7th", "blocks", "notes", "x.s4j.work"), files.map(p -> p.getFileName().toString()).sorted().toList());
+        }
+    }
+
     private static void fails(ConvertRequest request, String... words) {
         var message = assertThrows(ConversionException.class, () -> Converter.convert(request, ProgressListener.none())).getMessage();
         assertEquals(1, message.lines().count(), message);
