@@ -39,6 +39,10 @@ final class ConvertCommand implements Callable<Integer> {
     @Option(names = "--calibration", paramLabel = "TEXT", description = "UTF-8 text for masks, frozen ranges and weight errors.")
     private Path calibration;
 
+    @Option(names = "--license", paramLabel = "TEXT",
+            description = "Licence of the weights, as an SPDX expression. Default: that of the folder's model card, if it says so.")
+    private String license;
+
     @Option(names = "--threads", paramLabel = "N", description = "Threads; the result does not depend on them.")
     private int threads = Runtime.getRuntime().availableProcessors();
 
@@ -108,7 +112,7 @@ final class ConvertCommand implements Callable<Integer> {
         if (calibration != null) {
             Failure.readableFile(calibration);
         }
-        var request = new ConvertRequest(source, output, chosen, calibration, threads, true);
+        var request = new ConvertRequest(source, output, chosen, calibration, threads, true, license);
         ConvertReport done;
         try (var progress = Progress.of("convert", quiet, spec.commandLine().getErr())) {
             done = Converter.convert(request, listener(progress));

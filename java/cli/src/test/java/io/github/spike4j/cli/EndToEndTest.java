@@ -43,7 +43,7 @@ class EndToEndTest {
         }
         dense = dir.resolve("dense.s4j");
         spiking = dir.resolve("spiking.s4j");
-        var run = Cli.run("convert", STORIES.resolve("stories260K.bin"), "-o", dense, "--recipe", "f32", "--json");
+        var run = Cli.run("convert", STORIES.resolve("stories260K.bin"), "-o", dense, "--recipe", "f32", "--license", "MIT", "--json");
         assertEquals(0, run.code(), run.toString());
         assertEquals(260032, json(run).path("parameters").asLong());
         ok("convert", STORIES.resolve("stories260K.bin"), "-o", spiking, "--recipe", "w4a4-t2", "--quiet", "--calibration",
@@ -65,6 +65,12 @@ class EndToEndTest {
         var arguments = new ArrayList<Object>(List.of("run", model, "--prompt", "Once upon a time there was a dog", "-n", 12, "--json"));
         arguments.addAll(Arrays.asList(more));
         return json(ok(arguments.toArray()));
+    }
+
+    @Test
+    void theLicenseIsKept() {
+        assertEquals("MIT", json(ok("inspect", dense, "--json")).path("license").asString());
+        assertTrue(json(ok("inspect", spiking, "--json")).path("license").isNull());
     }
 
     @Test

@@ -12,8 +12,10 @@ import java.util.Objects;
  * @param calibration UTF-8 text for masks, frozen ranges and weight errors, or null
  * @param threads     1 or more; the result does not depend on it
  * @param overwrite   whether {@code out} may exist
+ * @param license     licence of the weights, an SPDX expression or text; null: what the source says, if it does
  */
-public record ConvertRequest(Path source, Path out, Recipe recipe, Path calibration, int threads, boolean overwrite) {
+public record ConvertRequest(Path source, Path out, Recipe recipe, Path calibration, int threads, boolean overwrite,
+        String license) {
     /** Checks what cannot be null. */
     public ConvertRequest {
         Objects.requireNonNull(source, "source");
@@ -26,21 +28,26 @@ public record ConvertRequest(Path source, Path out, Recipe recipe, Path calibrat
 
     /** Without calibration text, on all processors, replacing nothing. */
     public static ConvertRequest of(Path source, Path out, Recipe recipe) {
-        return new ConvertRequest(source, out, recipe, null, Runtime.getRuntime().availableProcessors(), false);
+        return new ConvertRequest(source, out, recipe, null, Runtime.getRuntime().availableProcessors(), false, null);
     }
 
     /** With another calibration text. */
     public ConvertRequest calibration(Path text) {
-        return new ConvertRequest(source, out, recipe, text, threads, overwrite);
+        return new ConvertRequest(source, out, recipe, text, threads, overwrite, license);
     }
 
     /** With another number of threads. */
     public ConvertRequest threads(int count) {
-        return new ConvertRequest(source, out, recipe, calibration, count, overwrite);
+        return new ConvertRequest(source, out, recipe, calibration, count, overwrite, license);
     }
 
     /** Whether an existing file is replaced. */
     public ConvertRequest overwrite(boolean allowed) {
-        return new ConvertRequest(source, out, recipe, calibration, threads, allowed);
+        return new ConvertRequest(source, out, recipe, calibration, threads, allowed, license);
+    }
+
+    /** With the licence of the weights. */
+    public ConvertRequest license(String text) {
+        return new ConvertRequest(source, out, recipe, calibration, threads, overwrite, text);
     }
 }

@@ -122,7 +122,7 @@ public final class Converter {
             progress("lm_head");
             head(file);
             progress("assemble");
-            file.finish(tokenizer, provenance, source.license());
+            file.finish(tokenizer, provenance, request.license() == null ? source.license() : request.license());
             progress("done");
         }
     }

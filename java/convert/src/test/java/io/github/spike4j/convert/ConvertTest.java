@@ -290,6 +290,26 @@ class ConvertTest {
         }
     }
 
+    @Test
+    void theLicenseIsThatOfTheModelCardOrOfTheRequest() throws IOException {
+        var request = ConvertRequest.of(source, dir.resolve("x.s4j"), Recipes.named("bf16")).overwrite(true);
+        assertEquals(null, license(request));
+        Files.writeString(source.resolve("MODEL_CARD.md"), "---\nlanguage: en\nlicense: mit\n---\n# Model\n");
+        assertEquals("mit", license(request));
+        Files.writeString(source.resolve("README.md"), "---\r\nlicense: \"apache-2.0\"\r\n---\r\n");
+        assertEquals("apache-2.0", license(request));
+        assertEquals("LicenseRef-mine", license(request.license("LicenseRef-mine")));
+        Files.writeString(source.resolve("README.md"), "# Model\nlicense: gpl\n");
+        assertEquals("mit", license(request));
+    }
+
+    private static String license(ConvertRequest request) throws IOException {
+        Converter.convert(request, ProgressListener.none());
+        try (var file = S4jFile.open(request.out())) {
+            return file.manifest().license();
+        }
+    }
+
     private static void fails(ConvertRequest request, String... words) {
         var message = assertThrows(ConversionException.class, () -> Converter.convert(request, ProgressListener.none())).getMessage();
         assertEquals(1, message.lines().count(), message);
