@@ -13,12 +13,14 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.LongToIntFunction;
 import java.util.regex.Pattern;
 
 /** The invariants of a manifest (SPEC.md, "Manifest"). What passes here can be handed to a kernel without a further look. */
 final class Checks {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*+");
     private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
     private static final int MAX_SEGMENTS = 4;
@@ -59,23 +61,34 @@ final class Checks {
         }
     }
 
-    /** Checks what the other arrays hold: scales are finite, zero points and multipliers in their ranges. */
+    /**
+     * Checks what the tensors hold: floats are finite, zero points and multipliers in their ranges, and no sum of N4 can wrap. The stored sums
+     * of weights are not compared with the codes.
+     */
     static void values(Path file, Manifest manifest, Function<String, MemorySegment> data) throws S4jFormatException {
         var checks = new Checks(file, manifest);
-        var encodings = new HashMap<String, Encoding>();
-        manifest.tensors().forEach(t -> encodings.put(t.name(), t.encoding()));
-        for (Linear linear : manifest.linears().values()) {
-            if (linear.bias() != null) {
-                checks.finite(linear.bias(), data.apply(linear.bias()));
+        for (TensorInfo t : manifest.tensors()) {
+            checks.tensors.put(t.name(), t);
+            if (t.encoding().isFloat()) {
+                checks.finite(t, data.apply(t.name()));
             }
+        }
+        for (Linear linear : manifest.linears().values()) {
             if (linear.input() != null) {
-                checks.finite(linear.scale(), data.apply(linear.scale()));
-                checks.bytes(linear.zero(), data.apply(linear.zero()), 0,
-                        (1 << encodings.get(linear.weight()).bits()) - 1);
+                checks.bytes(linear.zero(), data.apply(linear.zero()), _ -> (1 << checks.tensors.get(linear.weight()).encoding().bits()) - 1);
                 if (linear.mult() != null) {
                     // the pads of the last panel may be 0
-                    checks.bytes(linear.mult(), data.apply(linear.mult()), 0, 63);
+                    checks.bytes(linear.mult(), data.apply(linear.mult()), _ -> 63);
                 }
+                checks.sums(linear, data);
+            }
+        }
+        if (manifest.attention() != null && manifest.attention().kMode().equals("frozen")) {
+            int headDim = manifest.architecture().headDim();
+            int[] bits = manifest.attention().kBits();
+            for (AttentionLayer layer : manifest.attention().layers()) {
+                checks.bytes(layer.kZero(), data.apply(layer.kZero()),
+                        at -> (1 << bits[at % headDim < headDim - layer.kSalient()[(int) (at / headDim)] ? 0 : 1]) - 1);
             }
         }
     }
@@ -359,20 +372,74 @@ final class Checks {
         }
     }
 
-    private void finite(String name, MemorySegment data) throws S4jFormatException {
-        for (long at = 0; at < data.byteSize(); at += 4) {
-            if (!Float.isFinite(data.get(FLOAT, at))) {
-                throw new S4jFormatException(file, Container.TENSORS + name, "element " + at / 4 + " is not finite");
+    private void finite(TensorInfo tensor, MemorySegment data) throws S4jFormatException {
+        boolean wide = tensor.encoding() == Encoding.F32;
+        long count = data.byteSize() / (wide ? 4 : 2);
+        for (long i = 0; i < count; i++) {
+            if (!Float.isFinite(wide ? data.get(FLOAT, 4 * i) : Layouts.fromBf16(data.get(SHORT, 2 * i)))) {
+                throw new S4jFormatException(file, Container.TENSORS + tensor.name(), "element " + i + " is not finite");
             }
         }
     }
 
-    private void bytes(String name, MemorySegment data, int low, int high) throws S4jFormatException {
+    /** Bytes from 0 to what {@code most} says of their place. */
+    private void bytes(String name, MemorySegment data, LongToIntFunction most) throws S4jFormatException {
         for (long at = 0; at < data.byteSize(); at++) {
             int value = data.get(ValueLayout.JAVA_BYTE, at) & 0xff;
-            if (value < low || value > high) {
+            int high = most.applyAsInt(at);
+            if (value > high) {
                 throw new S4jFormatException(file, Container.TENSORS + name,
-                        "element " + at + " is " + value + ", allowed are " + low + " to " + high);
+                        "element " + at + " is " + value + ", allowed are 0 to " + high);
+            }
+        }
+    }
+
+    /** The bound of N4: the largest sum that a row's codes allow, with activations and multipliers as large as they can be, fits 32 bits. */
+    private void sums(Linear linear, Function<String, MemorySegment> data) throws S4jFormatException {
+        TensorInfo info = tensors.get(linear.weight());
+        InputGroup input = manifest.inputGroups().get(linear.input());
+        MemorySegment weight = data.apply(linear.weight());
+        MemorySegment zero = data.apply(linear.zero());
+        MemorySegment mult = linear.mult() == null ? null : data.apply(linear.mult());
+        int[] segments = input.segmentChannels();
+        int groups = input.groups();
+        byte[] codes = new byte[16 * input.channels()];
+        int[] z = new int[16];
+        int[] positive = new int[16];
+        int[] sum = new int[16];
+        long[] worst = new long[16];
+        for (int panel = 0; panel < Layouts.panels(linear.rows()); panel++) {
+            Layouts.unpackPanel(weight, info.layout(), info.encoding().bits(), linear.rows(), segments, panel, codes);
+            int g = 0;
+            int k = 0;
+            for (Segment s : input.segments()) {
+                Arrays.fill(worst, 0);
+                for (int end = k + s.channels(); k < end; g++) {
+                    for (int r = 0; r < 16; r++) {
+                        z[r] = zero.get(ValueLayout.JAVA_BYTE,
+                                (panel * (long) linear.weightGroups() + (linear.weightGroups() == 1 ? 0 : g)) * 16 + r) & 0xff;
+                    }
+                    Arrays.fill(positive, 0);
+                    Arrays.fill(sum, 0);
+                    for (int to = s.group() == 0 ? end : Math.min(end, k + s.group()); k < to; k++) {
+                        for (int r = 0; r < 16; r++) {
+                            int d = (codes[16 * k + r] & 0xff) - z[r];
+                            positive[r] += Math.max(d, 0);
+                            sum[r] += d;
+                        }
+                    }
+                    for (int r = 0; r < 16; r++) {
+                        int mw = mult == null ? 1 : mult.get(ValueLayout.JAVA_BYTE, (panel * (long) groups + g) * 16 + r);
+                        worst[r] += (long) mw * Math.max(positive[r], positive[r] - sum[r]);
+                    }
+                }
+                int most = s.actGroup() == 0 ? 1 : s.maxMultiplier();
+                for (int r = 0; r < 16 && 16 * panel + r < linear.rows(); r++) {
+                    if (((1 << s.bits()) - 1) * (long) most * worst[r] > Integer.MAX_VALUE) {
+                        throw new S4jFormatException(file, Container.TENSORS + linear.weight(), "row " + (16 * panel + r) + ": with "
+                                + s.bits() + "-bit activations and maxMultiplier " + most + " its sums can exceed 2^31 - 1");
+                    }
+                }
             }
         }
     }

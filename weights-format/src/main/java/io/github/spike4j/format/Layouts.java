@@ -325,6 +325,37 @@ public final class Layouts {
         };
     }
 
+    /**
+     * The codes {@code [channels][16]} of a panel of 16 rows; those of rows past the last are 0.
+     *
+     * @param bits storage width
+     */
+    static void unpackPanel(MemorySegment weight, Layout layout, int bits, int rows, int[] segments, int panel, byte[] codes) {
+        int live = Math.min(PANEL, rows - PANEL * panel);
+        if (layout != Layout.R16) {
+            int channels = channels(segments);
+            for (int i = 0; i < PANEL * channels; i++) {
+                codes[i] = i % PANEL < live
+                        ? (byte) codeAt(weight, layout, bits, rows, segments, PANEL * panel + i % PANEL, i / PANEL) : 0;
+            }
+            return;
+        }
+        long segmentAt = 0;
+        int at = 0;
+        for (int segment : segments) {
+            long size = r16Panel(segment, bits);
+            byte[] stored = weight.asSlice(segmentAt + panel * size, size).toArray(ValueLayout.JAVA_BYTE);
+            for (int k = 0; k < segment; k++) {
+                int from = (int) r16Byte(k, 0, bits);
+                int shift = r16Shift(k, bits);
+                for (int r = 0; r < PANEL; r++) {
+                    codes[at++] = r < live ? (byte) (stored[from + 4 * r] >>> shift & (1 << bits) - 1) : 0;
+                }
+            }
+            segmentAt += panels(rows) * size;
+        }
+    }
+
     /** The upper half of a float, rounded to nearest even; a NaN stays a NaN. */
     public static short toBf16(float value) {
         int bits = Float.floatToRawIntBits(value);

@@ -148,8 +148,8 @@ public final class S4jFile implements AutoCloseable {
     }
 
     /**
-     * Checks the hash of every tensor and the checksum of every other entry, and that scales, zero points and multipliers are
-     * in their ranges.
+     * Checks the hash of every tensor and the checksum of every other entry, then that all floats are finite, zero points and
+     * multipliers are in their ranges, and that by the codes no 32-bit sum can wrap (N4).
      *
      * @param progress told each entry's name and size after it has been checked
      * @throws S4jFormatException naming the first entry that is damaged

@@ -310,10 +310,74 @@ class DamageTest {
         wrongValue("layers.0.attn_qkv.bias", d -> d[3] = d[2] = (byte) 0xff);
         wrongValue("layers.0.attn_qkv.zero", d -> d[5] = 16);
         wrongValue("layers.0.ffn_gate_up.mult", d -> d[5] = 64);
+        for (String norm : List.of("layers.1.attn_norm", "layers.0.ffn_norm", "final_norm", "layers.1.k_scale")) {
+            wrongValue(norm, d -> d[7] = d[6] = (byte) 0xff);
+        }
+        wrongValue("embedding", d -> d[9] = d[8] = (byte) 0xff);
+        wrongValue("layers.0.k_zero", d -> d[20 + 19] = 16);
+        // kv head 0 has 18 ordinary channels of 4 bits, then 2 salient ones of 5
+        wrongValue("layers.1.k_zero", d -> d[17] = 16);
+        wrongValue("layers.1.k_zero", d -> d[18] = 32);
+        Forge.of(sound).tensor("layers.1.k_zero", d -> d[18] = 31).write(dir.resolve("fine.s4j"));
+        try (S4jFile s4j = S4jFile.open(dir.resolve("fine.s4j"))) {
+            s4j.verify((name, bytes) -> { });
+        }
+        Path dense = Samples.dense().write(dir.resolve("dense.s4j"));
+        for (String weight : List.of("embedding", "layers.0.ffn_down.weight", "lm_head.weight")) {
+            wrongValue(dense, weight, d -> d[3] = d[2] = (byte) 0xff);
+        }
+    }
+
+    /** The 32-bit sums of N4, from the codes: 5 groups of 16 channels (the last has 12), 15 (w - zw) times mw = 63 at 7 bits. */
+    @Test
+    void verifyBoundsTheSums() throws Exception {
+        long worst = 63L * 15 * 76 * 127;
+        int most = (int) (Integer.MAX_VALUE / worst);
+        for (int row : new int[] {0, 17, 191}) {
+            for (int m : new int[] {most, most + 1}) {
+                Forge forge = Forge.of(sound)
+                        .tensor("layers.0.ffn_gate_up.weight", d -> fill(d, row, 2 * 96, new int[] {76, 4}))
+                        .tensor("layers.0.ffn_gate_up.zero", d -> fillRow(d, row, 6, 0))
+                        .tensor("layers.0.ffn_gate_up.mult", d -> fillRow(d, row, 6, 63))
+                        .manifest(t -> at(t, "inputGroups", "layers.0.ffn_in", "segments", 0).put("bits", 7).put("maxMultiplier", m));
+                Path file = forge.write(dir.resolve("damaged.s4j"));
+                try (S4jFile s4j = S4jFile.open(file)) {
+                    if (m == most) {
+                        s4j.verify((name, bytes) -> { });
+                    } else {
+                        var e = assertThrows(S4jFormatException.class, () -> s4j.verify((name, bytes) -> { }));
+                        assertEquals("tensors/layers.0.ffn_gate_up.weight", e.entry());
+                        assertTrue(e.reason().startsWith("row " + row + ": ") && e.reason().contains("2^31"), e.getMessage());
+                    }
+                }
+            }
+        }
+    }
+
+    /** Sets all codes of a row of 4-bit R16 weights to 15. */
+    private static void fill(byte[] weight, int row, int rows, int[] segments) {
+        int first = 0;
+        for (int channels : segments) {
+            int panel = (int) Layouts.pad(channels, 64) * 8;
+            for (int k = 0; k < channels; k++) {
+                weight[first + row / 16 * panel + (int) Layouts.r16Byte(k, row % 16, 4)] |= (byte) (15 << Layouts.r16Shift(k, 4));
+            }
+            first += rows / 16 * panel;
+        }
+    }
+
+    private static void fillRow(byte[] data, int row, int groups, int value) {
+        for (int g = 0; g < groups; g++) {
+            data[(row / 16 * groups + g) * 16 + row % 16] = (byte) value;
+        }
     }
 
     private void wrongValue(String tensor, Consumer<byte[]> change) throws Exception {
-        Path file = Forge.of(sound).tensor(tensor, change).write(dir.resolve("damaged.s4j"));
+        wrongValue(sound, tensor, change);
+    }
+
+    private void wrongValue(Path model, String tensor, Consumer<byte[]> change) throws Exception {
+        Path file = Forge.of(model).tensor(tensor, change).write(dir.resolve("damaged.s4j"));
         try (S4jFile s4j = S4jFile.open(file)) {
             assertEquals("tensors/" + tensor,
                     assertThrows(S4jFormatException.class, () -> s4j.verify((name, bytes) -> { })).entry());

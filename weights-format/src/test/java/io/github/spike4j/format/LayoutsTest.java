@@ -45,6 +45,14 @@ class LayoutsTest {
             case C1 -> Layouts.packC1(codes, rows, segments, out);
             default -> Layouts.packP64(codes, rows, segments, out);
         }
+        byte[] panel = new byte[16 * channels];
+        for (int p = 0; p < Layouts.panels(rows); p++) {
+            Layouts.unpackPanel(out, layout, bits, rows, segments, p, panel);
+            for (int i = 0; i < panel.length; i++) {
+                int row = 16 * p + i % 16;
+                assertEquals(row < rows ? codes[row * channels + i / 16] : 0, panel[i], layout + " panel " + p + " element " + i);
+            }
+        }
         for (int row = 0; row < rows; row++) {
             int channel = 0;
             for (int s = 0; s < segments.length; s++) {
