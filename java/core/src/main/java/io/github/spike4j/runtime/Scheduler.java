@@ -116,11 +116,11 @@ public final class Scheduler implements AutoCloseable {
     public void close() {
         lock.lock();
         try {
+            closing = true; // no model is opened any more
+            work.signalAll();
             for (var lane : List.copyOf(lanes)) {
                 close(lane);
             }
-            closing = true;
-            work.signalAll();
         } finally {
             lock.unlock();
         }
@@ -143,29 +143,28 @@ public final class Scheduler implements AutoCloseable {
         }
     }
 
+    /** Everybody who closes waits until nothing computes any more: the caller unmaps the weights next. */
     private void close(Lane lane) {
-        if (!lane.closed) {
-            lane.closed = true;
-            for (var s : List.copyOf(lane.sequences)) {
-                close(s, "model");
-            }
-            while (lane.stepInProgress()) {
-                changed.awaitUninterruptibly();
-            }
-            lanes.remove(lane);
+        lane.closed = true;
+        for (var s : List.copyOf(lane.sequences)) {
+            close(s, "model");
+        }
+        while (lane.stepInProgress()) {
+            changed.awaitUninterruptibly();
+        }
+        if (lanes.remove(lane)) {
             lane.free();
         }
     }
 
     private void close(Sequence s, String what) {
-        if (s.closed) {
-            return;
+        if (!s.closed) {
+            s.closed = true;
+            if (s.task != null) {
+                s.end(Task.End.CANCELLED);
+            }
+            changed.signalAll();
         }
-        s.closed = true;
-        if (s.task != null) {
-            s.end(Task.End.CANCELLED);
-        }
-        changed.signalAll();
         while (s.inStep) {
             changed.awaitUninterruptibly();
         }

@@ -1,0 +1,115 @@
+package io.github.spike4j.runtime;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.TinyModels;
+import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.weights.WeightFile;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Ends and failures while a step is in progress. */
+@Timeout(30)
+class SchedulerTest {
+    @TempDir
+    private Path dir;
+    private WeightFile file;
+    private LlamaModel model;
+    private final Gate gate = new Gate();
+
+    /** Kernels whose steps wait at their beginning. */
+    private static final class Gate extends JavaKernels {
+        final CountDownLatch entered = new CountDownLatch(1);
+        final CountDownLatch open = new CountDownLatch(1);
+
+        @Override
+        public void embed(MemorySegment table, boolean bf16, int vocab, int channels, MemorySegment ids, MemorySegment y, int yStride,
+                int begin, int end) {
+            entered.countDown();
+            try {
+                open.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            super.embed(table, bf16, vocab, channels, ids, y, yStride, begin, end);
+        }
+    }
+
+    @BeforeEach
+    void open() throws IOException {
+        file = WeightFile.open(TinyModels.spiking(dir));
+        model = new LlamaModel(file);
+    }
+
+    @AfterEach
+    void close() {
+        gate.open.countDown();
+        file.close();
+    }
+
+    /** Nobody's close returns before the step has ended: afterwards the caller unmaps what the step reads. */
+    private void everyCloserWaits(AutoCloseable closed) throws InterruptedException {
+        gate.entered.await();
+        var closers = new ArrayList<Thread>();
+        for (int i = 0; i < 3; i++) {
+            closers.add(Thread.ofPlatform().daemon().start(() -> {
+                try {
+                    closed.close();
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            }));
+        }
+        int waiting = 0;
+        for (var closer : closers) {
+            closer.join(100);
+            waiting += closer.isAlive() ? 1 : 0;
+        }
+        gate.open.countDown();
+        for (var closer : closers) {
+            closer.join();
+        }
+        assertEquals(3, waiting, "closers that did not return in the midst of a step");
+    }
+
+    @Test
+    void everyCloserOfAModelWaitsForTheStep() throws InterruptedException {
+        try (var scheduler = new Scheduler(gate, 2, 8)) {
+            var lane = scheduler.open(model);
+            lane.session(20).append(new int[5]);
+            everyCloserWaits(lane);
+        }
+    }
+
+    @Test
+    void everyCloserOfASessionWaitsForTheStep() throws InterruptedException {
+        try (var scheduler = new Scheduler(gate, 2, 8)) {
+            var lane = scheduler.open(model);
+            var session = lane.session(20);
+            session.append(new int[5]);
+            everyCloserWaits(session);
+            assertEquals(0, lane.usedBlocks());
+        }
+    }
+
+    @Test
+    void everyCloserOfAnEngineWaitsForTheStep() throws InterruptedException {
+        var scheduler = new Scheduler(gate, 2, 8);
+        var lane = scheduler.open(model);
+        var session = lane.session(20);
+        session.append(new int[5]);
+        everyCloserWaits(scheduler);
+        assertThrows(SpikeException.Closed.class, session::logits);
+        assertThrows(SpikeException.Closed.class, () -> scheduler.open(model));
+    }
+}
