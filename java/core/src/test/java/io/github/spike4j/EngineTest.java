@@ -246,6 +246,30 @@ class EngineTest {
         }
     }
 
+    /** What an observer throws ends its session; the engine and the other sessions go on. */
+    @Test
+    void whateverAnObserverThrowsEndsItsSession() {
+        try (var engine = SpikeEngine.builder().threads(2).build(); var model = engine.open(file); var other = model.newSession()) {
+            for (var thrown : List.of(new AssertionError("mine"), new StackOverflowError(), new OutOfMemoryError("mine"),
+                    new ArithmeticException("mine"), new IllegalStateException("mine"))) {
+                try (var session = model.newSession()) {
+                    session.append("abc");
+                    var result = session.generate(Sampling.greedy(5), (_, _) -> sneak(thrown)).result();
+                    var e = assertThrows(CompletionException.class, () -> result.orTimeout(20, TimeUnit.SECONDS).join()).getCause();
+                    assertEquals(thrown, e instanceof IllegalStateException && thrown instanceof Error ? e.getCause() : e);
+                    assertEquals(e, assertThrows(RuntimeException.class, session::logits));
+                }
+            }
+            other.append("abc");
+            assertEquals(5, other.generate(hot(5)).result().orTimeout(20, TimeUnit.SECONDS).join().ids().size());
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> void sneak(Throwable t) throws T {
+        throw (T) t;
+    }
+
     @Test
     void silentCodesAreCounted() {
         try (var model = SpikeModel.open(file); var session = model.newSession()) {

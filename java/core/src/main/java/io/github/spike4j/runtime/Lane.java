@@ -88,29 +88,25 @@ final class Lane {
         if (s.task == null) {
             return;
         }
-        if (s.task.cancelled()) {
-            s.end(Task.End.CANCELLED);
-            return;
+        try {
+            if (s.task.cancelled()) {
+                s.end(Task.End.CANCELLED);
+            } else if (s.hasLogits()) {
+                advance(s, s.task);
+            }
+        } catch (Throwable t) { // from observer, sampler or decoder: it must not end the engine
+            s.fail(t);
         }
-        if (!s.hasLogits()) {
-            return;
-        }
+    }
+
+    private void advance(Sequence s, Task task) {
         if (s.length == s.maxContext) {
             s.end(Task.End.CONTEXT_FULL);
             return;
         }
-        Task.End end;
-        try {
-            int id = s.task.choose(s.logits);
-            s.push(id);
-            end = isEos(id) ? Task.End.EOS : s.task.accept(id);
-        } catch (ArithmeticException e) {
-            s.fail(new SpikeException.NonFinite(-1, "logits", s.length - 1));
-            return;
-        } catch (RuntimeException e) {
-            s.fail(e);
-            return;
-        }
+        int id = task.choose(s.logits);
+        s.push(id);
+        var end = isEos(id) ? Task.End.EOS : task.accept(id);
         if (end != null) {
             s.end(end);
         } else {
@@ -220,6 +216,17 @@ final class Lane {
 
     private void copy(int row, int vocab, float[] to) {
         MemorySegment.copy(executor.logits(), ValueLayout.JAVA_FLOAT, 4L * vocab * row, to, 0, vocab);
+    }
+
+    /** Fails all sessions; no batch is formed any more. */
+    void fail(Throwable t) {
+        stepping.clear();
+        sequences.forEach(s -> s.inStep = false);
+        for (var s : sequences) {
+            if (s.failure == null) {
+                s.fail(t);
+            }
+        }
     }
 
     boolean stepInProgress() {

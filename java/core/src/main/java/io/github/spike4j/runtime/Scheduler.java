@@ -78,7 +78,14 @@ public final class Scheduler implements AutoCloseable {
                 lane.deliver(thrown);
                 changed.signalAll();
             }
+        } catch (Throwable t) { // nothing that a session could cause: without this thread nobody may wait
+            closing = true;
+            for (var lane : lanes) {
+                lane.fail(t);
+            }
         } finally {
+            closing = true;
+            changed.signalAll();
             lock.unlock();
         }
     }
@@ -428,8 +435,8 @@ public final class Scheduler implements AutoCloseable {
             if (s.failure != null) {
                 throw s.failure;
             }
-            if (s.closed) {
-                throw new SpikeException.Closed("session");
+            if (s.closed || closing) {
+                throw new SpikeException.Closed(s.closed ? "session" : "engine");
             }
         }
 

@@ -99,16 +99,19 @@ public final class Sequence {
         }
     }
 
-    void fail(RuntimeException e) {
-        failure = e;
-        if (task != null) {
-            task.fail(e);
-            task = null;
+    /** Ends the sequence for good; an error, which callers cannot be thrown again and again, becomes a cause. */
+    void fail(Throwable t) {
+        failure = t instanceof RuntimeException e ? e : new IllegalStateException("the session ended by an error; see the cause", t);
+        var ended = task;
+        task = null;
+        if (ended != null) {
+            ended.fail(failure);
         }
     }
 
     void end(Task.End reason) {
-        task.end(reason);
+        var ended = task;
         task = null;
+        ended.end(reason);
     }
 }

@@ -112,4 +112,48 @@ class SchedulerTest {
         assertThrows(SpikeException.Closed.class, session::logits);
         assertThrows(SpikeException.Closed.class, () -> scheduler.open(model));
     }
+
+    /** A task that throws even where it is told so ends the scheduler's thread: nobody waits for it. */
+    @Test
+    void withoutTheSchedulerNobodyWaits() {
+        gate.open.countDown();
+        var scheduler = new Scheduler(gate, 2, 8);
+        var lane = scheduler.open(model);
+        var other = lane.session(200);
+        var session = lane.session(20);
+        session.append(new int[5]);
+        session.logits();
+        session.start(new Task() {
+            @Override
+            public boolean cancelled() {
+                return false;
+            }
+
+            @Override
+            public int choose(float[] logits) {
+                throw new AssertionError("choose");
+            }
+
+            @Override
+            public End accept(int id) {
+                return null;
+            }
+
+            @Override
+            public void end(End reason) {}
+
+            @Override
+            public void fail(RuntimeException e) {
+                throw new AssertionError("fail");
+            }
+        }, 5);
+        assertThrows(RuntimeException.class, () -> {
+            other.append(new int[200]);
+            other.logits();
+        });
+        assertThrows(RuntimeException.class, session::logits);
+        assertThrows(SpikeException.Closed.class, () -> scheduler.open(model));
+        lane.close();
+        scheduler.close();
+    }
 }
