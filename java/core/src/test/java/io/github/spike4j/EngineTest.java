@@ -270,6 +270,43 @@ class EngineTest {
         throw (T) t;
     }
 
+    /** Evaluations beside generations on one thread: no row is lost, nobody waits for ever. */
+    @Test
+    void evaluationsBesideBusySessionsSeeEveryRow() throws InterruptedException {
+        try (var engine = SpikeEngine.builder().threads(1).build(); var model = engine.open(file)) {
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(4);
+            var threads = new ArrayList<Thread>();
+            var wrong = java.util.Collections.synchronizedList(new ArrayList<List<Integer>>());
+            for (int k = 0; k < 8; k++) {
+                threads.add(Thread.ofPlatform().daemon().start(() -> {
+                    while (System.nanoTime() < end) {
+                        try (var session = model.newSession()) {
+                            session.append(1);
+                            session.generate(hot(200)).result().join();
+                        }
+                    }
+                }));
+            }
+            for (int k = 0; k < 16; k++) {
+                threads.add(Thread.ofPlatform().daemon().start(() -> {
+                    while (System.nanoTime() < end) {
+                        try (var session = model.newSession(SessionOptions.maxContext(64))) {
+                            var positions = new ArrayList<Integer>();
+                            session.evaluate(new int[] {1, 2, 3, 4, 5}, (position, _) -> positions.add(position));
+                            if (!positions.equals(List.of(0, 1, 2, 3, 4))) {
+                                wrong.add(positions);
+                            }
+                        }
+                    }
+                }));
+            }
+            for (var t : threads) {
+                assertTrue(t.join(java.time.Duration.ofSeconds(20)), "an evaluation hangs");
+            }
+            assertEquals(List.of(), wrong);
+        }
+    }
+
     @Test
     void silentCodesAreCounted() {
         try (var model = SpikeModel.open(file); var session = model.newSession()) {

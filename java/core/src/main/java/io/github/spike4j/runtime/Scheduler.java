@@ -326,7 +326,7 @@ public final class Scheduler implements AutoCloseable {
             }
             try {
                 for (int done = 0; done < ids.length;) {
-                    int ready = ready(evaluation);
+                    int ready = next(evaluation, done > 0);
                     for (int r = 0; r < ready; r++) {
                         consumer.accept(evaluation.position + r, evaluation.rows[r]);
                     }
@@ -343,10 +343,13 @@ public final class Scheduler implements AutoCloseable {
             }
         }
 
-        private int ready(Sequence.Evaluation evaluation) {
+        /** Waits for the next rows. The first may be ready before anybody waits; later ones come once the last are {@code consumed}. */
+        private int next(Sequence.Evaluation evaluation, boolean consumed) {
             lock.lock();
             try {
-                evaluation.ready = 0;
+                if (consumed) {
+                    evaluation.ready = 0;
+                }
                 work.signal();
                 while (evaluation.ready == 0) {
                     check();
