@@ -105,6 +105,10 @@ final class Lane {
             return;
         }
         int id = task.choose(s.logits);
+        if (id < 0) {
+            s.fail(new SpikeException.NonFinite(-1, "logits", s.length - 1));
+            return;
+        }
         s.push(id);
         var end = isEos(id) ? Task.End.EOS : task.accept(id);
         if (end != null) {

@@ -12,7 +12,8 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The engine room: one thread that forms batches from the sessions of all models and runs them on the team. Callers only write down what
- * they want, under the lock, and wait; the computation itself holds no lock.
+ * they want, under the lock, and wait. Steps are computed without the lock; tokens are chosen (observer, sampler, decoder) and results
+ * copied under it.
  */
 public final class Scheduler implements AutoCloseable {
     /** Receives the logits of a position on the caller's thread. */

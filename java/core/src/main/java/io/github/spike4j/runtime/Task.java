@@ -19,7 +19,7 @@ public interface Task {
     /** Whether somebody wants it to end. */
     boolean cancelled();
 
-    /** Chooses the next token; ArithmeticException if the logits are damaged. */
+    /** Chooses the next token; -1 if the logits are damaged. What it throws ends the session. */
     int choose(float[] logits);
 
     /** Takes the token; the reason if the generation ends with it, else null. */

@@ -123,24 +123,11 @@ class SchedulerTest {
         var session = lane.session(20);
         session.append(new int[5]);
         session.logits();
-        session.start(new Task() {
-            @Override
-            public boolean cancelled() {
-                return false;
-            }
-
+        session.start(new Chooser() {
             @Override
             public int choose(float[] logits) {
                 throw new AssertionError("choose");
             }
-
-            @Override
-            public End accept(int id) {
-                return null;
-            }
-
-            @Override
-            public void end(End reason) {}
 
             @Override
             public void fail(RuntimeException e) {
@@ -155,5 +142,44 @@ class SchedulerTest {
         assertThrows(SpikeException.Closed.class, () -> scheduler.open(model));
         lane.close();
         scheduler.close();
+    }
+
+    @Test
+    void damagedLogitsAreReported() {
+        gate.open.countDown();
+        try (var scheduler = new Scheduler(gate, 2, 8)) {
+            var session = scheduler.open(model).session(20);
+            session.append(new int[5]);
+            session.start(new Chooser(), 5);
+            SpikeException.NonFinite e;
+            do {
+                e = assertThrows(RuntimeException.class, session::logits) instanceof SpikeException.NonFinite n ? n : null;
+            } while (e == null); // busy until the logits are there
+            assertEquals("logits", e.operation());
+        }
+    }
+
+    /** A task that finds the logits damaged. */
+    private static class Chooser implements Task {
+        @Override
+        public boolean cancelled() {
+            return false;
+        }
+
+        @Override
+        public int choose(float[] logits) {
+            return -1;
+        }
+
+        @Override
+        public End accept(int id) {
+            return null;
+        }
+
+        @Override
+        public void end(End reason) {}
+
+        @Override
+        public void fail(RuntimeException e) {}
     }
 }

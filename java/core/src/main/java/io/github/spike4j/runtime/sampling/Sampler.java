@@ -1,8 +1,6 @@
 package io.github.spike4j.runtime.sampling;
 
 import io.github.spike4j.Sampling;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
@@ -18,7 +16,7 @@ public final class Sampler {
     private final Sampling options;
     private final int vocabulary;
     private final RandomGenerator random;
-    /** Candidates: parallel arrays. */
+    /** Candidates: parallel arrays. A greedy choice needs no ids, and one without penalty no values. */
     private final double[] value;
     private final int[] id;
     /** Where a penalty is wanted: how often each token occurs in the window, and the window as a ring (null if unbounded). */
@@ -35,8 +33,9 @@ public final class Sampler {
         boolean penalty = options.repetitionPenalty() != 1;
         occurrences = penalty ? new int[vocabulary] : null;
         window = penalty && options.repetitionWindow() > 0 ? new int[options.repetitionWindow()] : null;
-        value = new double[vocabulary];
-        id = new int[vocabulary];
+        boolean direct = options.isGreedy() && !penalty;
+        value = new double[direct ? 0 : vocabulary];
+        id = new int[options.isGreedy() ? 0 : vocabulary];
     }
 
     /** Notes a token of the text, of the prompt too: the penalty looks at these. {@link #sample} does not note its result. */
@@ -51,45 +50,10 @@ public final class Sampler {
         occurrences[token]++;
     }
 
-    /**
-     * Chooses from all logits.
-     *
-     * @param logits native-order f32, one a token, at least {@code vocabulary}
-     * @throws ArithmeticException if no logit is finite, or one is NaN or +infinity
-     */
-    public int sample(MemorySegment logits) {
-        for (int i = 0; i < vocabulary; i++) value[i] = logits.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
-        return choose();
-    }
-
-    /** As {@link #sample(MemorySegment)}. */
+    /** Chooses from the logits, by token id; -1 if they are damaged: none is finite, or one is NaN or +infinity. */
     public int sample(float[] logits) {
+        if (value.length == 0) return highest(logits);
         for (int i = 0; i < vocabulary; i++) value[i] = logits[i];
-        return choose();
-    }
-
-    /** Whether {@link #sampleTop} with the {@code n} highest logits gives what all logits would. */
-    public boolean topSuffices(int n) {
-        return occurrences == null && n > 0 && (options.isGreedy() || options.topK() > 0 && options.topK() <= n);
-    }
-
-    /**
-     * Chooses from the highest logits only, as a device returns them: descending, of equal ones the lower id first. Allowed where
-     * {@link #topSuffices topSuffices(n)}.
-     */
-    public int sampleTop(int[] ids, float[] logits, int n) {
-        if (!topSuffices(n)) throw new IllegalStateException("these options need all logits, not the highest " + n);
-        requireFinite(logits[0]);
-        if (options.isGreedy()) return ids[0];
-        int k = Math.min(n, options.topK());
-        for (int i = 0; i < k; i++) {
-            value[i] = logits[i];
-            id[i] = ids[i];
-        }
-        return draw(k, true);
-    }
-
-    private int choose() {
         if (occurrences != null) {
             double penalty = options.repetitionPenalty();
             for (int i = 0; i < vocabulary; i++) {
@@ -98,10 +62,10 @@ public final class Sampler {
         }
         int best = 0;
         for (int i = 0; i < vocabulary; i++) {
-            if (Double.isNaN(value[i])) requireFinite(value[i]);
+            if (Double.isNaN(value[i])) return -1;
             if (value[i] > value[best]) best = i;
         }
-        requireFinite(value[best]);
+        if (!Double.isFinite(value[best])) return -1;
         if (options.isGreedy()) return best;
         for (int i = 0; i < vocabulary; i++) id[i] = i;
         int k = options.topK();
@@ -110,8 +74,14 @@ public final class Sampler {
         return draw(k, true);
     }
 
-    private static void requireFinite(double highest) {
-        if (!Double.isFinite(highest)) throw new ArithmeticException("the highest logit is " + highest + "; the model's output is damaged");
+    /** The greedy choice as it stands in the logits. */
+    private int highest(float[] logits) {
+        int best = 0;
+        for (int i = 0; i < vocabulary; i++) {
+            if (Float.isNaN(logits[i])) return -1;
+            if (logits[i] > logits[best]) best = i;
+        }
+        return Float.isFinite(logits[best]) ? best : -1;
     }
 
     /** The {@code k} best candidates to the front, descending. */
