@@ -31,7 +31,7 @@ public final class SpikeModel implements AutoCloseable {
         } catch (TokenizerException e) {
             file.close();
             throw new SpikeException.Format(path + ": tokenizer.json: " + e.getMessage(), e);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             file.close();
             throw e;
         }

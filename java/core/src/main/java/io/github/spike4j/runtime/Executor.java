@@ -49,7 +49,11 @@ final class Executor implements AutoCloseable, Team.Job {
         attendBounds = new int[team.threads() + 1];
     }
 
-    /** Makes room ahead, so that batches up to this size allocate nothing. */
+    /**
+     * Makes room ahead, so that batches up to this size allocate nothing.
+     *
+     * @throws OutOfMemoryError if there is none; the room so far stays
+     */
     void reserve(int rows, int selected, int context) {
         if (workspace == null || !workspace.holds(rows, selected, context)) {
             int r = rows;
@@ -59,12 +63,16 @@ final class Executor implements AutoCloseable, Team.Job {
                 r = Math.max(r, workspace.rows());
                 s = Math.max(s, workspace.selected());
                 c = Math.max(c, workspace.context());
-                workspace.close();
-                workspace = null;
             }
-            workspace = new Workspace(model, kernels, team.threads(), r, s, c);
-            silent = new long[r];
-            failedPhase = new int[r];
+            var silentCodes = new long[r];
+            var failures = new int[r];
+            var larger = new Workspace(model, kernels, team.threads(), r, s, c);
+            if (workspace != null) {
+                workspace.close();
+            }
+            workspace = larger;
+            silent = silentCodes;
+            failedPhase = failures;
         }
     }
 
@@ -73,12 +81,18 @@ final class Executor implements AutoCloseable, Team.Job {
             int count = Math.max(256, Integer.highestOneBit(2 * positions - 1));
             long row = 4L * model.architecture().headDim();
             var arena = Arena.ofShared();
-            var table = arena.allocate(row * count, 64);
+            MemorySegment table;
+            try {
+                table = arena.allocate(row * count, 64);
+                model.rope(table, ropePositions, count);
+            } catch (Throwable t) {
+                arena.close();
+                throw t;
+            }
             if (rope != null) {
                 MemorySegment.copy(rope, 0, table, 0, row * ropePositions);
                 ropeArena.close();
             }
-            model.rope(table, ropePositions, count);
             rope = table;
             ropeArena = arena;
             ropePositions = count;

@@ -45,7 +45,12 @@ final class Lane {
         codesPerLogits = model.codesPerLogits();
         pool = new KvPool(arena, model.blockBytes());
         executor = new Executor(model, kernels, team);
-        batch = new Batch(arena, Math.max(piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
+        try {
+            batch = new Batch(arena, Math.max(piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
+        } catch (Throwable t) {
+            arena.close();
+            throw t;
+        }
     }
 
     int vocab() {

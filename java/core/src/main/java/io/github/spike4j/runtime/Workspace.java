@@ -33,36 +33,41 @@ final class Workspace implements AutoCloseable {
         this.rows = rows;
         this.selected = selected;
         this.context = context;
-        for (var buffer : Buffer.values()) {
-            boolean head = buffer == Buffer.HEAD || buffer == Buffer.LOGITS;
-            int count = head ? selected : buffer == Buffer.NORMED ? Math.max(rows, selected) : rows;
-            shared[buffer.ordinal()] = floats((long) count * model.width(buffer));
-        }
-        int padded = model.specs().flatMap(List::stream).mapToInt(GifSpec::padded).max().orElse(0);
-        int groups = model.specs().flatMap(List::stream).mapToInt(GifSpec::groups).max().orElse(0);
-        spikes = spikes(model.slots(), Math.max(rows, selected), padded, groups);
-        own = new MemorySegment[threads][Buffer.values().length];
-        ownSpikes = new Spikes[threads][];
-        planes = planes(model, Math.max(rows, selected));
-        ownPlanes = new MemorySegment[threads][];
-        scratch = new MemorySegment[threads];
-        long scratchBytes = model.attention().stream().mapToLong(a -> kernels.attendScratch(a, context)).max().orElse(0);
-        for (int t = 0; t < threads; t++) {
-            for (var buffer : List.of(Buffer.NORMED, Buffer.HIDDEN)) {
-                own[t][buffer.ordinal()] = floats(model.width(buffer));
+        try {
+            for (var buffer : Buffer.values()) {
+                boolean head = buffer == Buffer.HEAD || buffer == Buffer.LOGITS;
+                int count = head ? selected : buffer == Buffer.NORMED ? Math.max(rows, selected) : rows;
+                shared[buffer.ordinal()] = floats((long) count * model.width(buffer));
             }
-            ownSpikes[t] = spikes(model.slots(), 1, padded, groups);
-            ownPlanes[t] = planes(model, 1);
-            scratch[t] = arena.allocate(scratchBytes + 64, 64);
-        }
-        int qPadded = model.attention().stream().mapToInt(a -> a.dense() ? 0 : a.qPadded()).max().orElse(0);
-        queries = model.dense() ? null : new Queries(arena, rows, model.architecture().heads(), qPadded);
-        outputs = new MemorySegment[model.phases().size()][];
-        for (int p = 0; p < outputs.length; p++) {
-            if (model.phases().get(p) instanceof Phase.Linear linear) {
-                var to = shared[linear.to().ordinal()];
-                outputs[p] = linear.parts().stream().map(part -> to.asSlice(4L * part.offset())).toArray(MemorySegment[]::new);
+            int padded = model.specs().flatMap(List::stream).mapToInt(GifSpec::padded).max().orElse(0);
+            int groups = model.specs().flatMap(List::stream).mapToInt(GifSpec::groups).max().orElse(0);
+            spikes = spikes(model.slots(), Math.max(rows, selected), padded, groups);
+            own = new MemorySegment[threads][Buffer.values().length];
+            ownSpikes = new Spikes[threads][];
+            planes = planes(model, Math.max(rows, selected));
+            ownPlanes = new MemorySegment[threads][];
+            scratch = new MemorySegment[threads];
+            long scratchBytes = model.attention().stream().mapToLong(a -> kernels.attendScratch(a, context)).max().orElse(0);
+            for (int t = 0; t < threads; t++) {
+                for (var buffer : List.of(Buffer.NORMED, Buffer.HIDDEN)) {
+                    own[t][buffer.ordinal()] = floats(model.width(buffer));
+                }
+                ownSpikes[t] = spikes(model.slots(), 1, padded, groups);
+                ownPlanes[t] = planes(model, 1);
+                scratch[t] = arena.allocate(scratchBytes + 64, 64);
             }
+            int qPadded = model.attention().stream().mapToInt(a -> a.dense() ? 0 : a.qPadded()).max().orElse(0);
+            queries = model.dense() ? null : new Queries(arena, rows, model.architecture().heads(), qPadded);
+            outputs = new MemorySegment[model.phases().size()][];
+            for (int p = 0; p < outputs.length; p++) {
+                if (model.phases().get(p) instanceof Phase.Linear linear) {
+                    var to = shared[linear.to().ordinal()];
+                    outputs[p] = linear.parts().stream().map(part -> to.asSlice(4L * part.offset())).toArray(MemorySegment[]::new);
+                }
+            }
+        } catch (Throwable t) { // out of memory: nothing stays behind
+            arena.close();
+            throw t;
         }
     }
 
