@@ -61,7 +61,10 @@ public final class SpikeEngine implements AutoCloseable {
             return this;
         }
 
-        /** Most tokens of one prompt that a step takes, at least 1. It changes speed and memory, never a result. */
+        /**
+         * Most tokens of one prompt that a step takes, at least 1; more than a model's context counts as that. It changes speed and memory,
+         * never a result.
+         */
         public Builder promptPiece(int tokens) {
             promptPiece = require("promptPiece", tokens);
             return this;

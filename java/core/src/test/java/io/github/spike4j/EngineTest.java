@@ -307,6 +307,19 @@ class EngineTest {
         }
     }
 
+    /** The largest piece is the model's context: it reserves no more. */
+    @Test
+    void aPieceIsAtMostTheContext() throws IOException {
+        long before = residentKiB();
+        try (var engine = SpikeEngine.builder().threads(1).promptPiece(Integer.MAX_VALUE).build(); var model = engine.open(file);
+                var session = model.newSession()) {
+            session.append(new int[290]);
+            session.logits();
+            assertEquals(1, session.statistics().steps());
+            assertTrue(residentKiB() - before < 256 << 10, "KiB more: " + (residentKiB() - before));
+        }
+    }
+
     @Test
     void silentCodesAreCounted() {
         try (var model = SpikeModel.open(file); var session = model.newSession()) {

@@ -39,14 +39,14 @@ final class Lane {
 
     Lane(LlamaModel model, Kernels kernels, Team team, int piece, int[] eos) {
         this.model = model;
-        this.piece = piece;
+        this.piece = Math.min(piece, model.architecture().context());
         this.eos = eos;
         codesPerToken = model.codesPerToken();
         codesPerLogits = model.codesPerLogits();
         pool = new KvPool(arena, model.blockBytes());
         executor = new Executor(model, kernels, team);
         try {
-            batch = new Batch(arena, Math.max(piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
+            batch = new Batch(arena, Math.max(this.piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
         } catch (Throwable t) {
             arena.close();
             throw t;
