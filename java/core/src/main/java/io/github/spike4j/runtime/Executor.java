@@ -76,7 +76,8 @@ final class Executor implements AutoCloseable, Team.Job {
         }
     }
 
-    private void reserveRope(int positions) {
+    /** Makes the table for so many positions ahead. */
+    void reserveRope(int positions) {
         if (positions > ropePositions) {
             int count = Math.max(256, Integer.highestOneBit(2 * positions - 1));
             long row = 4L * model.architecture().headDim();
@@ -122,6 +123,11 @@ final class Executor implements AutoCloseable, Team.Job {
     /** Logits of the selected rows, [selected][vocab]. */
     MemorySegment logits() {
         return workspace.floats(Buffer.LOGITS);
+    }
+
+    /** Positions that the table reaches. */
+    int ropePositions() {
+        return ropePositions;
     }
 
     /** Silent codes of a row. */

@@ -14,13 +14,15 @@ import java.util.List;
 final class Lane {
     /** Most sessions, and most rows of logits, of a step. */
     private static final int MAX_SEQUENCES = 64;
+    /** Positions whose RoPE table is made when a model is opened, some ms; a step that goes beyond doubles it. */
+    private static final int FIRST_POSITIONS = 2048;
     /** Rows of logits that an evaluation takes at a time. */
     static final int EVALUATION_ROWS = 32;
 
     final LlamaModel model;
     final KvPool pool;
     private final Arena arena = Arena.ofShared();
-    private final Executor executor;
+    final Executor executor;
     private final Batch batch;
     private final int piece;
     private final int[] eos;
@@ -46,9 +48,10 @@ final class Lane {
         pool = new KvPool(arena, model.blockBytes());
         executor = new Executor(model, kernels, team);
         try {
+            executor.reserveRope(Math.min(model.architecture().context(), FIRST_POSITIONS));
             batch = new Batch(arena, Math.max(this.piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
         } catch (Throwable t) {
-            arena.close();
+            free();
             throw t;
         }
     }

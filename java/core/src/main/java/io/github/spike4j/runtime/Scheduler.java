@@ -30,7 +30,8 @@ public final class Scheduler implements AutoCloseable {
     private final Condition changed = lock.newCondition();
     private final List<Lane> lanes = new ArrayList<>();
     private final Thread thread;
-    private Team team;
+    private final Team team;
+    private boolean ended;
     private int turn;
     private boolean closing;
 
@@ -106,12 +107,13 @@ public final class Scheduler implements AutoCloseable {
 
     /** Adds a model; {@code eos} ends generations. */
     public Model open(LlamaModel model, int... eos) {
+        var lane = new Lane(model, kernels, team, piece, eos); // takes a while: other models go on
         lock.lock();
         try {
             if (closing) {
+                lane.free();
                 throw new SpikeException.Closed("engine");
             }
-            var lane = new Lane(model, kernels, team, piece, eos);
             lanes.add(lane);
             return new Model(lane);
         } finally {
@@ -141,9 +143,9 @@ public final class Scheduler implements AutoCloseable {
             }
         }
         synchronized (this) {
-            if (team != null) {
+            if (!ended) {
+                ended = true;
                 team.close();
-                team = null;
             }
         }
         if (interrupted) {

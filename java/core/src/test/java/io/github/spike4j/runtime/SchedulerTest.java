@@ -2,6 +2,7 @@ package io.github.spike4j.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.spike4j.SpikeException;
 import io.github.spike4j.TinyModels;
@@ -142,6 +143,15 @@ class SchedulerTest {
         assertThrows(SpikeException.Closed.class, () -> scheduler.open(model));
         lane.close();
         scheduler.close();
+    }
+
+    @Test
+    void theRopeTableIsThereBeforeTheFirstStep() {
+        try (var team = new Team(1)) {
+            var lane = new Lane(model, gate, team, 8, new int[0]);
+            assertTrue(lane.executor.ropePositions() >= model.architecture().context());
+            lane.free();
+        }
     }
 
     @Test
