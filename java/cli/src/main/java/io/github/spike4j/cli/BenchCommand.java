@@ -62,12 +62,12 @@ final class BenchCommand implements Callable<Integer> {
     /**
      * The {@code --json} form.
      *
-     * @param readGBps read bandwidth of the mapped file with the same threads, 10^9 bytes a second
+     * @param readGBps read bandwidth of the mapped file with the same threads, mean of right before and after each decode, 10^9 bytes a second
      * @param weightBytesPerToken bytes of weights that one token must read
      * @param decodeShareOfBandwidth decode's weight bytes a second over {@code readGBps}
      * @param gemmGmacPerSecond of the widest linear on a batch of the prompt's size, 10^9 multiply-accumulates a second
      * @param peakGmacPerSecond the same instructions in registers only; 0 where the backend has no such bound
-     * @param peakRssBytes of the model's runs, before the bounds were measured
+     * @param peakRssBytes of the model's first run, before the bounds were measured
      */
     record Result(String shape, String recipe, int promptTokens, int generatedTokens, int repetitions, double promptTokensPerSecond,
             double tokensPerSecond, double readGBps, long weightBytesPerToken, double decodeShareOfBandwidth, double gemmGmacPerSecond,
@@ -103,25 +103,34 @@ final class BenchCommand implements Callable<Integer> {
     private void measure(SpikeEngine engine, Path file, Recipe chosen) throws IOException {
         double prompt = 0;
         double generation = 0;
+        double read = 0;
+        double gemm;
+        double peak;
+        long weights;
         long rss;
         long kv;
         try (var model = engine.open(file)) {
             kv = model.info().kvBytesPerToken() * Math.max(pp, tg);
             prefill(model);
             decode(model);
-            for (int i = 0; i < repeat; i++) {
-                prompt += prefill(model);
-                generation += decode(model);
+            rss = peakRss(); // before the bounds map the file again
+            try (var bounds = new Bounds(file, engine.backend(), engine.tier(), engine.threads())) {
+                for (int i = 0; i < repeat; i++) {
+                    prompt += prefill(model);
+                    read += bounds.readGBps() / 2;
+                    generation += decode(model);
+                    read += bounds.readGBps() / 2;
+                }
+                read /= repeat;
+                weights = bounds.weightBytesPerToken();
+                gemm = bounds.gemmGmacPerSecond(pp);
+                peak = bounds.peakGmacPerSecond();
             }
-            rss = peakRss();
         }
-        var bounds = Bounds.measure(file, engine.backend(), engine.tier(), engine.threads(), pp);
         var promptSpeed = (double) pp * repeat / prompt;
         var speed = (double) tg * repeat / generation;
-        var result = new Result(shape, chosen.name(), pp, tg, repeat, promptSpeed, speed, bounds.readGBps(), bounds.weightBytesPerToken(),
-                speed * bounds.weightBytesPerToken() / 1e9 / bounds.readGBps(), bounds.gemmGmacPerSecond(), bounds.peakGmacPerSecond(),
-                bounds.peakGmacPerSecond() == 0 ? 0 : bounds.gemmGmacPerSecond() / bounds.peakGmacPerSecond(), rss, Files.size(file), kv,
-                engine.backend(), engine.tier(), engine.threads());
+        var result = new Result(shape, chosen.name(), pp, tg, repeat, promptSpeed, speed, read, weights, speed * weights / 1e9 / read, gemm, peak,
+                peak == 0 ? 0 : gemm / peak, rss, Files.size(file), kv, engine.backend(), engine.tier(), engine.threads());
         report.print(result, """
                 %s %s, %s %s, %d threads
                 prefill  %10.1f tokens/s (pp%d)   GEMM %.1f of %.1f GMAC/s in registers (%.2f)

@@ -25,42 +25,50 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.IntConsumer;
 
-/**
- * What a machine can do at best with a model, to compare its speed with.
- *
- * @param readGBps            reads of the mapped weights, all threads
- * @param weightBytesPerToken bytes that one token must read: all tensors, and of the embedding one row
- * @param gemmGmacPerSecond   of the widest linear of the first layer
- * @param peakGmacPerSecond   of that linear's instructions in registers, all threads; 0 if the backend has no such bound
- */
-record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecond, double peakGmacPerSecond) {
+/** What a machine can do at best with a model, to compare its speed with. Maps the model's file a second time. */
+final class Bounds implements AutoCloseable {
 
     /** Seconds that each bound is measured for, at least. */
     private static final double SECONDS = 0.5;
 
-    /** Measures a model's bounds; {@code tokens} is the batch of the GEMM. */
-    static Bounds measure(Path file, String backend, String tier, int threads, int tokens) throws IOException {
-        var kernels = Kernels.of(switch (backend) {
+    private final Kernels kernels;
+    private final S4jFile s4j;
+    private final Team team;
+    private final ArrayList<MemorySegment> tensors = new ArrayList<>();
+
+    /** Opens the file of a model that runs on this backend. */
+    Bounds(Path file, String backend, String tier, int threads) throws IOException {
+        kernels = Kernels.of(switch (backend) {
             case "native" -> tier;
             case "vector" -> "vector";
             default -> "java";
         });
-        try (var s4j = S4jFile.open(file); var arena = Arena.ofShared(); var team = new Team(threads)) {
-            long bytes = 0;
-            var tensors = new ArrayList<MemorySegment>();
-            for (var t : s4j.manifest().tensors()) {
-                if (!t.name().equals("embedding")) {
-                    bytes += t.bytes();
-                    tensors.add(s4j.tensor(t.name()));
-                }
+        s4j = S4jFile.open(file);
+        team = new Team(threads);
+        for (var t : s4j.manifest().tensors()) {
+            if (!t.name().equals("embedding")) {
+                tensors.add(s4j.tensor(t.name()));
             }
-            bytes += s4j.info("embedding").bytes() / s4j.manifest().architecture().vocab();
-            return new Bounds(read(kernels, team, tensors), bytes, gemm(kernels, team, s4j, arena, tokens), peak(kernels, team, s4j));
         }
     }
 
-    /** Each thread reads its slice of every tensor. */
-    private static double read(Kernels kernels, Team team, ArrayList<MemorySegment> tensors) {
+    @Override
+    public void close() {
+        team.close();
+        s4j.close();
+    }
+
+    /** Bytes that one token must read: all tensors, and of the embedding one row. */
+    long weightBytesPerToken() {
+        return tensors.stream().mapToLong(MemorySegment::byteSize).sum()
+                + s4j.info("embedding").bytes() / s4j.manifest().architecture().vocab();
+    }
+
+    /**
+     * Reads of the mapped weights, 10^9 bytes a second: each thread its slice of every tensor, over and over for half a second, as decode
+     * does. A memory's bandwidth can change from one second to the next, so this is measured right before and after what it bounds.
+     */
+    double readGBps() {
         IntConsumer pass = thread -> {
             for (var t : tensors) {
                 long lines = t.byteSize() / 64;
@@ -71,10 +79,10 @@ record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecon
                 }
             }
         };
-        return tensors.stream().mapToLong(t -> t.byteSize() / 64 * 64).sum() / team.secondsPerPass(pass) / 1e9;
+        return tensors.stream().mapToLong(t -> t.byteSize() / 64 * 64).sum() / team.passes(pass).mean() / 1e9;
     }
 
-    private static Linear widest(S4jFile s4j) {
+    private Linear widest() {
         return s4j.manifest().linears().entrySet().stream()
                 .filter(e -> e.getKey().startsWith("layers.0."))
                 .map(Map.Entry::getValue)
@@ -82,8 +90,15 @@ record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecon
                 .orElseThrow();
     }
 
-    private static double gemm(Kernels kernels, Team team, S4jFile s4j, Arena arena, int tokens) {
-        var linear = widest(s4j);
+    /** 10^9 multiply-accumulates a second of the widest linear of the first layer on a batch of {@code tokens}, all threads. */
+    double gemmGmacPerSecond(int tokens) {
+        try (var arena = Arena.ofShared()) {
+            return gemm(arena, tokens);
+        }
+    }
+
+    private double gemm(Arena arena, int tokens) {
+        var linear = widest();
         // Up to 512 tokens, as the engine takes a prompt.
         int batch = Math.min(tokens, 512);
         int channels = linear.channels();
@@ -108,7 +123,7 @@ record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecon
             kernels.encode(spec, x, channels, spikes, 0, batch);
             pass = thread -> kernels.linear(w, spikes, batch, y, rows, false, from(rows, thread, team), from(rows, thread + 1, team));
         }
-        return (double) batch * rows * channels / team.secondsPerPass(pass) / 1e9;
+        return (double) batch * rows * channels / team.passes(pass).best() / 1e9;
     }
 
     /** First row of a thread: a multiple of 16, or all rows. */
@@ -130,8 +145,9 @@ record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecon
                 s.maxMultiplier(), s.group())).toList(), clip);
     }
 
-    private static double peak(Kernels kernels, Team team, S4jFile s4j) {
-        var linear = widest(s4j);
+    /** That linear's instructions in registers only, all threads; 0 if the backend has no such bound. */
+    double peakGmacPerSecond() {
+        var linear = widest();
         if (linear.input() == null) {
             return 0;
         }
@@ -154,7 +170,7 @@ record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecon
         } while (nanos < 20_000_000);
         long iterations = count;
         long macs = kernels.gemmPeak(stored, bits, iterations);
-        return macs * team.size() / team.secondsPerPass(_ -> kernels.gemmPeak(stored, bits, iterations)) / 1e9;
+        return macs * team.size() / team.passes(_ -> kernels.gemmPeak(stored, bits, iterations)).best() / 1e9;
     }
 
     /** Threads that start a pass together. */
@@ -171,12 +187,16 @@ record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecon
             return size;
         }
 
-        /** The best pass of several: the bound is what the machine can do, not what it did meanwhile. */
-        double secondsPerPass(IntConsumer pass) {
+        /** Seconds of a pass, the least and the mean. */
+        record Seconds(double best, double mean) {}
+
+        /** Several passes, all threads starting each together. */
+        Seconds passes(IntConsumer pass) {
             var barrier = new CyclicBarrier(size);
             double best = Double.POSITIVE_INFINITY;
             double total = 0;
-            for (int i = 0; i < 3 || total < SECONDS; i++) {
+            int count = 0;
+            for (; count < 3 || total < SECONDS; count++) {
                 var start = System.nanoTime();
                 var running = new ArrayList<Future<?>>();
                 for (int t = 0; t < size; t++) {
@@ -198,7 +218,7 @@ record Bounds(double readGBps, long weightBytesPerToken, double gemmGmacPerSecon
                 total += seconds;
                 best = Math.min(best, seconds);
             }
-            return best;
+            return new Seconds(best, total / count);
         }
 
         @Override
