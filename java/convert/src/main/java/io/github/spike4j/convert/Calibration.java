@@ -7,7 +7,9 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-import io.github.spike4j.convert.Checkpoint.Weight;
+import io.github.spike4j.convert.importer.Matrix;
+import io.github.spike4j.convert.importer.Checkpoint;
+import io.github.spike4j.convert.importer.Checkpoint.Weight;
 import io.github.spike4j.convert.Recipe.Saliency;
 import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.Encoding;

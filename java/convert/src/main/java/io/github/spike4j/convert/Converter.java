@@ -18,7 +18,10 @@ import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
-import io.github.spike4j.convert.Checkpoint.Weight;
+import io.github.spike4j.convert.importer.Sources;
+import io.github.spike4j.convert.importer.Matrix;
+import io.github.spike4j.convert.importer.Checkpoint;
+import io.github.spike4j.convert.importer.Checkpoint.Weight;
 import io.github.spike4j.convert.Recipe.Compute;
 import io.github.spike4j.convert.Recipe.Saliency;
 import io.github.spike4j.format.Architecture;

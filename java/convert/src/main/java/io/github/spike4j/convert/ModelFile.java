@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
+import io.github.spike4j.convert.importer.Matrix;
 import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.Attention;
 import io.github.spike4j.format.AttentionLayer;

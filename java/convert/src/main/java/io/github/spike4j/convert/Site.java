@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
-import io.github.spike4j.convert.Checkpoint.Weight;
+import io.github.spike4j.convert.importer.Matrix;
+import io.github.spike4j.convert.importer.Checkpoint;
+import io.github.spike4j.convert.importer.Checkpoint.Weight;
 import io.github.spike4j.format.Architecture;
 
 /** The four inputs of a block and the linears that read them. */

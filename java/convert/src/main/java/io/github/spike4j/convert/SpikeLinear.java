@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
+import io.github.spike4j.convert.importer.Matrix;
 import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.Layout;
 import io.github.spike4j.format.Layouts;

@@ -12,6 +12,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
+import io.github.spike4j.convert.importer.Sources;
+import io.github.spike4j.convert.importer.Matrix;
+import io.github.spike4j.convert.importer.Checkpoint;
 import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.Layout;

@@ -7,10 +7,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Test data outside the repository. */
-final class SharedData {
+public final class SharedData {
     private SharedData() { }
 
-    static Path path(String name) {
+    public static Path path(String name) {
         Path path = Path.of(System.getProperty("spike4j.shared.dir", "../../../shared"), name);
         if (!Files.exists(path)) {
             String message = "test data " + name + " is not there (-Dspike4j.shared.dir=...)";

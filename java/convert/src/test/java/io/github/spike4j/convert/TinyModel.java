@@ -13,16 +13,16 @@ import java.util.Map;
 import java.util.Random;
 
 /** A random LLaMA of 2 layers, written in other projects' formats. Its values are exact in bfloat16 and binary16. */
-final class TinyModel {
-    static final int HIDDEN = 40;
-    static final int INNER = 72;
-    static final int LAYERS = 2;
-    static final int HEADS = 4;
-    static final int KV_HEADS = 2;
-    static final int D = 10;
-    static final int VOCAB = 260;
-    static final int CONTEXT = 64;
-    static final String TEXT = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs! ".repeat(8);
+public final class TinyModel {
+    public static final int HIDDEN = 40;
+    public static final int INNER = 72;
+    public static final int LAYERS = 2;
+    public static final int HEADS = 4;
+    public static final int KV_HEADS = 2;
+    public static final int D = 10;
+    public static final int VOCAB = 260;
+    public static final int CONTEXT = 64;
+    public static final String TEXT = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs! ".repeat(8);
 
     /** By Hugging Face name. */
     final Map<String, float[]> weights = new LinkedHashMap<>();
@@ -30,11 +30,11 @@ final class TinyModel {
     final boolean tied;
     final boolean biased;
 
-    TinyModel(boolean tied) {
+    public TinyModel(boolean tied) {
         this(tied, false);
     }
 
-    TinyModel(boolean tied, boolean biased) {
+    public TinyModel(boolean tied, boolean biased) {
         this.tied = tied;
         this.biased = biased;
         var random = new Random(7);
@@ -82,7 +82,7 @@ final class TinyModel {
         shapes.put(name, shape);
     }
 
-    static String config(boolean tied, boolean biased) {
+    public static String config(boolean tied, boolean biased) {
         return """
                 {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 40, "intermediate_size": 72, "num_hidden_layers": 2,
                 "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 10, "vocab_size": 260, "max_position_embeddings": 64,
@@ -92,7 +92,7 @@ final class TinyModel {
     }
 
     /** A folder with the tensors dealt to {@code shards} files. */
-    Path huggingFace(Path folder, String dtype, int shards) throws IOException {
+    public Path huggingFace(Path folder, String dtype, int shards) throws IOException {
         Files.createDirectories(folder);
         Files.writeString(folder.resolve("config.json"), config(tied, biased));
         Files.write(folder.resolve("tokenizer.json"), SyntheticModel.byteTokenizer(256));
@@ -138,7 +138,7 @@ final class TinyModel {
     }
 
     /** llama2.c's version 0, its tokenizer beside it. */
-    Path llama2c(Path folder) throws IOException {
+    public Path llama2c(Path folder) throws IOException {
         Files.createDirectories(folder);
         long floats = 0;
         for (var w : weights.values()) {

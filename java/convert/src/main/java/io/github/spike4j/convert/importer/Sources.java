@@ -1,5 +1,6 @@
-package io.github.spike4j.convert;
+package io.github.spike4j.convert.importer;
 
+import io.github.spike4j.convert.ConversionException;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
@@ -13,14 +14,14 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Small files of a checkpoint, with bounds. */
-final class Sources {
+public final class Sources {
     /** Limit of JSON files and templates: the largest tokenizers have some 30 MB. */
     private static final long MAX_BYTES = 256L << 20;
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     private Sources() { }
 
-    static byte[] bytes(Path file) {
+    public static byte[] bytes(Path file) {
         try {
             long size = Files.size(file);
             if (size > MAX_BYTES) {
@@ -32,11 +33,11 @@ final class Sources {
         }
     }
 
-    static JsonNode json(Path file) {
+    public static JsonNode json(Path file) {
         return json(file.toString(), bytes(file));
     }
 
-    static JsonNode json(String where, byte[] content) {
+    public static JsonNode json(String where, byte[] content) {
         try {
             var node = JSON.readTree(content);
             if (!node.isObject()) {
@@ -49,7 +50,7 @@ final class Sources {
     }
 
     /** One line about an exception whose message may be just a path, or long. */
-    static String reason(Exception e) {
+    public static String reason(Exception e) {
         return switch (e) {
             case NoSuchFileException _ -> "no such file";
             case AccessDeniedException _ -> "access denied";

@@ -1,5 +1,6 @@
-package io.github.spike4j.convert;
+package io.github.spike4j.convert.importer;
 
+import io.github.spike4j.convert.ConversionException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,5 +1,6 @@
-package io.github.spike4j.convert;
+package io.github.spike4j.convert.importer;
 
+import io.github.spike4j.convert.ConversionException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -8,7 +9,7 @@ import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.TokenizerInfo;
 
 /** A LLaMA of another project's format: q and k in halves order, weights {@code [outputs, inputs]}. */
-interface Checkpoint extends AutoCloseable {
+public interface Checkpoint extends AutoCloseable {
     /** What can be converted, for messages. */
     String SUPPORTED = "supported are Hugging Face folders of LlamaForCausalLM and llama2.c .bin files";
 
@@ -19,7 +20,7 @@ interface Checkpoint extends AutoCloseable {
         Q_BIAS, K_BIAS, V_BIAS, O_BIAS, GATE_BIAS, UP_BIAS, DOWN_BIAS;
 
         /** The bias of a linear. */
-        Weight bias() {
+        public Weight bias() {
             return valueOf(name() + "_BIAS");
         }
     }

@@ -1,9 +1,9 @@
-package io.github.spike4j.convert;
+package io.github.spike4j.convert.importer;
 
 import java.util.List;
 
 /** Rows of floats of a checkpoint, read on demand; any number of threads. */
-interface Matrix {
+public interface Matrix {
     int rows();
 
     int columns();

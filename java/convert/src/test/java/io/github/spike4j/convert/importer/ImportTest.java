@@ -1,4 +1,4 @@
-package io.github.spike4j.convert;
+package io.github.spike4j.convert.importer;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -15,7 +15,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-import io.github.spike4j.convert.Checkpoint.Weight;
+import io.github.spike4j.convert.ConversionException;
+import io.github.spike4j.convert.SharedData;
+import io.github.spike4j.convert.TinyModel;
+import io.github.spike4j.convert.importer.Checkpoint.Weight;
 
 class ImportTest {
     @TempDir
