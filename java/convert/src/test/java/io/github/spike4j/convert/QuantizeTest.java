@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import io.github.spike4j.convert.importer.Matrix;
 import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.Layout;
 import io.github.spike4j.format.Layouts;

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.github.spike4j.SpikeModel;
+import io.github.spike4j.convert.importer.Checkpoint;
 import io.github.spike4j.format.Layouts;
 import io.github.spike4j.format.S4jFile;
 

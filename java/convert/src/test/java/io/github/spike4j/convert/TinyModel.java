@@ -25,10 +25,10 @@ public final class TinyModel {
     public static final String TEXT = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs! ".repeat(8);
 
     /** By Hugging Face name. */
-    final Map<String, float[]> weights = new LinkedHashMap<>();
-    final Map<String, int[]> shapes = new LinkedHashMap<>();
-    final boolean tied;
-    final boolean biased;
+    public final Map<String, float[]> weights = new LinkedHashMap<>();
+    public final Map<String, int[]> shapes = new LinkedHashMap<>();
+    public final boolean tied;
+    public final boolean biased;
 
     public TinyModel(boolean tied) {
         this(tied, false);
