@@ -240,7 +240,7 @@ final class Oracle {
         int d = m.a.headDim();
         var y = new float[d];
         for (int i = 0; i < d / 2; i++) {
-            double angle = position / StrictMath.pow(m.a.ropeTheta(), 2.0 * i / d);
+            double angle = position / StrictMath.pow(TinyModel.THETA, 2.0 * i / d);
             float c = (float) StrictMath.cos(angle);
             float s = (float) StrictMath.sin(angle);
             float x0 = qkv[head * d + i];

@@ -52,6 +52,8 @@ final class TinyModel {
     /** By layer and kv head. */
     final int[][] kSalient = {{3, 0}, {2, 20}};
     final int[][] vSalient = {{2, 1}, {0, 4}};
+    /** Base of the rotary frequencies. */
+    static final double THETA = 10000;
     final Map<String, float[]> kScale = new LinkedHashMap<>();
     final Map<String, int[]> kZero = new LinkedHashMap<>();
     private final SplittableRandom random;
@@ -60,7 +62,7 @@ final class TinyModel {
         this.kind = kind;
         random = new SplittableRandom(seed);
         qBits = kind == Kind.OWN_MASKS ? 4 : 8;
-        a = new Architecture("llama", 2, 80, 96, 4, 2, 20, 260, 300, 1e-5f, 10000, false);
+        a = Architecture.llama(2, 80, 96, 4, 2, 20, 260, 300, 1e-5f, THETA, false);
         embedding = normal(a.vocab() * a.hidden(), 1);
         for (int i = 0; i < embedding.length; i++) {
             embedding[i] = Layouts.fromBf16(Layouts.toBf16(embedding[i]));
@@ -112,7 +114,7 @@ final class TinyModel {
         for (var s : segments) {
             channels += s.channels();
         }
-        groups.put(name, new InputGroup(channels, name + ".permutation", List.of(segments), List.of(0.9f, 1f, 1f, 1f)));
+        groups.put(name, new InputGroup(channels, name + ".permutation", List.of(segments), List.of(0.9f, 1f, 1f, 1f), false));
         permutations.put(name, permutation(channels));
     }
 
@@ -234,9 +236,9 @@ final class TinyModel {
                 put(writer, TensorInfo.row(name + "k_zero", Encoding.U8, a.kvHeads(), d), zeros.array());
             }
             layers.add(new AttentionLayer(name + "k_permutation", name + "v_permutation", kSalient[l], vSalient[l],
-                    frozen ? name + "k_scale" : null, frozen ? name + "k_zero" : null));
+                    frozen ? name + "k_scale" : null, frozen ? name + "k_zero" : null, null, null));
         }
-        return new Attention(qBits, kBits, vBits, frozen ? "frozen" : "token", layers);
+        return new Attention(qBits, kBits, vBits, frozen ? "frozen" : "token", "token", "separate", false, layers);
     }
 
     private Linear write(S4jWriter writer, String name, Lin lin) throws IOException {
@@ -280,7 +282,7 @@ final class TinyModel {
         }
         put(writer, TensorInfo.row(name + ".sum", Encoding.I32, panels, group.groups(), 16), sums.array());
         return new Linear(lin.input(), rows, lin.channels(), info.name(), name + ".scale", name + ".zero",
-                lin.mult() == null ? null : name + ".mult", name + ".sum", biasName, zeroGroups);
+                lin.mult() == null ? null : name + ".mult", name + ".sum", biasName, zeroGroups, null);
     }
 
     private static byte[] panels(int[][] values, int panels, int width) {

@@ -9,6 +9,8 @@ package io.github.spike4j.format;
  * @param vSalient     by kv head
  * @param kScale       F32 ROW {@code [kvHeads, headDim]}, permuted; only in k mode "frozen", else null
  * @param kZero        U8 ROW, the same shape; only in k mode "frozen", else null
+ * @param vScale       as kScale, in v mode "frozen"
+ * @param vZero        as kZero, in v mode "frozen"
  */
 public record AttentionLayer(String kPermutation, String vPermutation, int[] kSalient, int[] vSalient, String kScale,
-        String kZero) { }
+        String kZero, String vScale, String vZero) { }

@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.LongToIntFunction;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /** The invariants of a manifest (SPEC.md, "Manifest"). What passes here can be handed to a kernel without a further look. */
 final class Checks {
@@ -24,6 +26,8 @@ final class Checks {
     private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*+");
     private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
     private static final int MAX_SEGMENTS = 4;
+    private static final int MAX_ROPES = 8;
+    private static final int MAX_STEPS = 16;
 
     private final Path file;
     private final Manifest manifest;
@@ -83,22 +87,30 @@ final class Checks {
                 checks.sums(linear, data);
             }
         }
-        if (manifest.attention() != null && manifest.attention().kMode().equals("frozen")) {
-            int headDim = manifest.architecture().headDim();
-            int[] bits = manifest.attention().kBits();
-            for (AttentionLayer layer : manifest.attention().layers()) {
-                checks.bytes(layer.kZero(), data.apply(layer.kZero()),
-                        at -> (1 << bits[at % headDim < headDim - layer.kSalient()[(int) (at / headDim)] ? 0 : 1]) - 1);
+        Attention at = manifest.attention();
+        if (at != null) {
+            for (AttentionLayer layer : at.layers()) {
+                checks.zeros(layer.kZero(), layer.kSalient(), at.kBits(), data);
+                checks.zeros(layer.vZero(), layer.vSalient(), at.vBits(), data);
             }
         }
     }
 
+    /** Zero points by channel, ordinary ones first, fit their widths. */
+    private void zeros(String name, int[] salient, int[] bits, Function<String, MemorySegment> data) throws S4jFormatException {
+        if (name != null) {
+            int headDim = manifest.architecture().headDim();
+            bytes(name, data.apply(name), at -> (1 << bits[at % headDim < headDim - salient[(int) (at / headDim)] ? 0 : 1]) - 1);
+        }
+    }
+
     static String otherVersion(int version) {
-        return "format version " + version + ", this version reads " + Manifest.VERSION + ": use "
+        return "format version " + version + ", this version reads 1 to " + Manifest.VERSION + ": use "
                 + (version > Manifest.VERSION ? "a newer" : "an older") + " Spike4J or convert the model again";
     }
 
     private void structure() throws S4jFormatException {
+        require(manifest.formatVersion() != 1, "formatVersion 1 with fields of version 2");
         require(manifest.formatVersion() == Manifest.VERSION, otherVersion(manifest.formatVersion()));
         require(manifest.architecture() != null, "architecture is null");
         require(manifest.compute() != null && Set.of("spiking", "dense").contains(manifest.compute()),
@@ -138,7 +150,33 @@ final class Checks {
         require(a.heads() % a.kvHeads() == 0, "architecture: %d heads are no multiple of %d kvHeads", a.heads(), a.kvHeads());
         require(a.headDim() % 2 == 0, "architecture.headDim %d is odd", a.headDim());
         require(a.normEps() >= 0 && a.normEps() < 1, "architecture.normEps %s", a.normEps());
-        require(a.ropeTheta() > 0 && Double.isFinite(a.ropeTheta()), "architecture.ropeTheta %s", a.ropeTheta());
+        require(a.activation() != null && Architecture.ACTIVATIONS.contains(a.activation()), "architecture.activation '%s', this version knows %s",
+                a.activation(), String.join(", ", new java.util.TreeSet<>(Architecture.ACTIVATIONS)));
+        require(positive(a.embeddingScale()), "architecture.embeddingScale %s", a.embeddingScale());
+        require(positive(a.attentionScale()), "architecture.attentionScale %s", a.attentionScale());
+        require(a.attentionSoftcap() == 0 || positive(a.attentionSoftcap()), "architecture.attentionSoftcap %s", a.attentionSoftcap());
+        require(a.logitsSoftcap() == 0 || positive(a.logitsSoftcap()), "architecture.logitsSoftcap %s", a.logitsSoftcap());
+        require(a.ropes() != null && a.ropes().size() <= MAX_ROPES && noNulls(a.ropes()), "architecture.ropes: not 0 to %d", MAX_ROPES);
+        for (Rope rope : a.ropes()) {
+            require(rope.periods() != null && rope.periods().size() == a.headDim() / 2 && noNulls(rope.periods()),
+                    "architecture.ropes: periods are not headDim / 2 numbers");
+            for (double period : rope.periods()) {
+                require(period >= 0 && Double.isFinite(period), "architecture.ropes: period %s", period);
+            }
+            require(rope.magnitude() > 0 && Float.isFinite((float) rope.magnitude()), "architecture.ropes: magnitude %s", rope.magnitude());
+        }
+        for (List<Integer> byLayer : Arrays.asList(a.layerRopes(), a.layerWindows())) {
+            require(byLayer != null && byLayer.size() == a.layers() && noNulls(byLayer), "architecture: layerRopes or layerWindows has not %d values",
+                    a.layers());
+        }
+        for (int i = 0; i < a.layers(); i++) {
+            range("architecture.layerRopes", a.layerRopes().get(i), -1, a.ropes().size() - 1);
+            range("architecture.layerWindows", a.layerWindows().get(i), 0, 1 << 24);
+        }
+    }
+
+    private static boolean positive(float value) {
+        return value > 0 && Float.isFinite(value);
     }
 
     private void tokenizer(TokenizerInfo t) throws S4jFormatException {
@@ -187,7 +225,7 @@ final class Checks {
         long channels = 0;
         for (Segment s : g.segments()) {
             range(what + ": channels of a segment", s.channels(), 0, g.channels());
-            range(what + ": bits", s.bits(), 2, 8);
+            require(s.bits() >= 2 && s.bits() <= 8 || s.bits() == 16, "%s: bits %d, not 2 to 8 or 16", what, s.bits());
             range(what + ": rangeSet", s.rangeSet(), 0, MAX_SEGMENTS - 1);
             range(what + ": maxMultiplier", s.maxMultiplier(), 1, 255);
             range(what + ": actGroup", s.actGroup(), 0, 1 << 20);
@@ -239,8 +277,10 @@ final class Checks {
                 l.channels(), rows, channels);
         TensorInfo weight = tensors.get(l.weight());
         require(weight != null, "%s: weight: no tensor %s", what, l.weight());
-        require(Arrays.equals(weight.shape(), new long[] {rows, channels}), "%s: weight %s has shape %s, not [%d, %d]", what,
-                l.weight(), Arrays.toString(weight.shape()), rows, channels);
+        steps(what, l);
+        int stored = l.steps() == null ? channels : Arrays.stream(manifest.segmentsOf(l)).sum();
+        require(Arrays.equals(weight.shape(), new long[] {rows, stored}), "%s: weight %s has shape %s, not [%d, %d]", what,
+                l.weight(), Arrays.toString(weight.shape()), rows, stored);
         int panels = Layouts.panels(rows);
         if (l.bias() != null) {
             array(what + ": bias", l.bias(), Encoding.F32, 16L * panels);
@@ -249,8 +289,8 @@ final class Checks {
             require(weight.encoding().isFloat() && weight.layout() == Layout.R16,
                     "%s has no input, so its weight must be F32 or BF16 in R16, not %s in %s", what, weight.encoding(),
                     weight.layout());
-            require(l.scale() == null && l.zero() == null && l.mult() == null && l.sum() == null && l.weightGroups() == 0,
-                    "%s has float weights, but scale, zero, mult, sum or weightGroups", what);
+            require(l.scale() == null && l.zero() == null && l.mult() == null && l.sum() == null && l.weightGroups() == 0
+                    && l.steps() == null, "%s has float weights, but scale, zero, mult, sum, steps or weightGroups", what);
             weightSize(what, weight, rows, channels);
             return;
         }
@@ -266,22 +306,42 @@ final class Checks {
             case ROW -> false;
         }, "%s: weight is %s in %s; codes are U2, U4 or U8 in R16, U4 in C1, U2 in P64", what, weight.encoding(),
                 weight.layout());
-        weightSize(what, weight, rows, group.segmentChannels());
-        int groups = group.groups();
+        weightSize(what, weight, rows, manifest.segmentsOf(l));
+        if (l.steps() != null) {
+            require(weight.layout() == Layout.R16 && weight.encoding() == Encoding.U2 && l.mult() == null && l.weightGroups() == 1
+                    && group.segments().stream().allMatch(s -> s.group() == 0), "%s: steps need U2 in R16 without groups", what);
+        }
+        int groups = l.steps() == null ? group.groups() : IntStream.range(0, group.segments().size())
+                .map(i -> group.segments().get(i).groups() * l.steps().get(i)).sum();
         require(l.weightGroups() == 1 || l.weightGroups() == groups && l.mult() != null,
                 "%s: weightGroups %d; it is 1, or with mult the %d groups of the input", what, l.weightGroups(), groups);
         boolean planes = weight.layout() == Layout.P64;
         require(!planes || l.mult() == null && group.segments().stream().allMatch(s -> s.group() == 0),
                 "%s: layout P64 with groups", what);
-        require(l.sum() != null || !planes && group.segments().stream().noneMatch(s -> s.channels() > 0 && s.bits() == 8),
-                "%s: sum is null, but a segment has 8 bits or the layout is P64", what);
-        array(what + ": scale", l.scale(), Encoding.F32, 16L * panels);
+        require(l.sum() != null || !planes && group.segments().stream().noneMatch(s -> s.channels() > 0 && s.bits() >= 8),
+                "%s: sum is null, but a segment has 8 or 16 bits or the layout is P64", what);
+        if (l.steps() == null) {
+            array(what + ": scale", l.scale(), Encoding.F32, 16L * panels);
+        } else {
+            array(what + ": scale", l.scale(), Encoding.F32, l.steps().stream().mapToInt(s -> s).sum(), 16L * panels);
+        }
         array(what + ": zero", l.zero(), Encoding.U8, panels, l.weightGroups(), 16);
         if (l.mult() != null) {
             array(what + ": mult", l.mult(), Encoding.U8, panels, groups, 16);
         }
         if (l.sum() != null) {
             array(what + ": sum", l.sum(), Encoding.I32, panels, groups, 16);
+        }
+    }
+
+    private void steps(String what, Linear l) throws S4jFormatException {
+        if (l.steps() != null) {
+            InputGroup group = manifest.inputGroups().get(l.input());
+            require(group != null && l.steps().size() == group.segments().size() && noNulls(l.steps()),
+                    "%s: steps are not one number for each segment of its input", what);
+            for (int steps : l.steps()) {
+                range(what + ": steps", steps, 1, MAX_STEPS);
+            }
         }
     }
 
@@ -301,6 +361,14 @@ final class Checks {
         for (int i = 0; i < a.layers(); i++) {
             array("norm", "layers." + i + ".attn_norm", Encoding.F32, a.hidden());
             array("norm", "layers." + i + ".ffn_norm", Encoding.F32, a.hidden());
+            if (a.qkNorm()) {
+                array("norm", "layers." + i + ".q_norm", Encoding.F32, a.headDim());
+                array("norm", "layers." + i + ".k_norm", Encoding.F32, a.headDim());
+            }
+            if (a.postNorms()) {
+                array("norm", "layers." + i + ".attn_post_norm", Encoding.F32, a.hidden());
+                array("norm", "layers." + i + ".ffn_post_norm", Encoding.F32, a.hidden());
+            }
         }
         array("norm", "final_norm", Encoding.F32, a.hidden());
     }
@@ -321,11 +389,15 @@ final class Checks {
         }
         require(at.vBits()[1] == at.vBits()[0] || at.vBits()[1] == at.vBits()[0] + 1,
                 "attention.vBits %s: salient is ordinary or one more", Arrays.toString(at.vBits()));
-        require(at.kMode() != null && Set.of("token", "frozen").contains(at.kMode()),
-                "attention.kMode '%s', this version knows token and frozen", at.kMode());
+        for (String mode : Arrays.asList(at.kMode(), at.vMode())) {
+            require(mode != null && Set.of("token", "frozen").contains(mode), "attention.kMode or vMode '%s', this version knows token and frozen",
+                    mode);
+        }
+        require(at.kRanges() != null && Set.of("separate", "shared").contains(at.kRanges()),
+                "attention.kRanges '%s', this version knows separate and shared", at.kRanges());
+        require(at.kRanges().equals("separate") || at.kMode().equals("token"), "attention.kRanges shared, but kMode is frozen");
         require(at.layers() != null && at.layers().size() == a.layers() && noNulls(at.layers()),
                 "attention.layers: not %d of them", a.layers());
-        boolean frozen = at.kMode().equals("frozen");
         for (int i = 0; i < a.layers(); i++) {
             AttentionLayer layer = at.layers().get(i);
             String what = "attention.layers[" + i + "]";
@@ -338,12 +410,19 @@ final class Checks {
                     range(what + ": salient channels", n, 0, a.headDim());
                 }
             }
-            if (frozen) {
-                array(what + ".kScale", layer.kScale(), Encoding.F32, a.kvHeads(), a.headDim());
-                array(what + ".kZero", layer.kZero(), Encoding.U8, a.kvHeads(), a.headDim());
-            } else {
-                require(layer.kScale() == null && layer.kZero() == null, "%s: kScale or kZero, but kMode is token", what);
-            }
+            frozen(what + ": k", at.kMode(), layer.kScale(), layer.kZero());
+            frozen(what + ": v", at.vMode(), layer.vScale(), layer.vZero());
+        }
+    }
+
+    /** Ranges by channel are there if, and only if, the mode says so. */
+    private void frozen(String what, String mode, String scale, String zero) throws S4jFormatException {
+        Architecture a = manifest.architecture();
+        if (mode.equals("frozen")) {
+            array(what + "Scale", scale, Encoding.F32, a.kvHeads(), a.headDim());
+            array(what + "Zero", zero, Encoding.U8, a.kvHeads(), a.headDim());
+        } else {
+            require(scale == null && zero == null, "%sScale or Zero, but the mode is token", what);
         }
     }
 
@@ -401,9 +480,12 @@ final class Checks {
         MemorySegment weight = data.apply(linear.weight());
         MemorySegment zero = data.apply(linear.zero());
         MemorySegment mult = linear.mult() == null ? null : data.apply(linear.mult());
-        int[] segments = input.segmentChannels();
-        int groups = input.groups();
-        byte[] codes = new byte[16 * input.channels()];
+        int[] segments = manifest.segmentsOf(linear);
+        // With steps, each plane is a segment of its own.
+        List<Segment> parts = linear.steps() == null ? input.segments() : IntStream.range(0, input.segments().size()).boxed()
+                .flatMap(i -> Collections.nCopies(linear.steps().get(i), input.segments().get(i)).stream()).toList();
+        int groups = parts.stream().mapToInt(Segment::groups).sum();
+        byte[] codes = new byte[16 * Arrays.stream(segments).sum()];
         int[] z = new int[16];
         int[] positive = new int[16];
         int[] sum = new int[16];
@@ -412,7 +494,7 @@ final class Checks {
             Layouts.unpackPanel(weight, info.layout(), info.encoding().bits(), linear.rows(), segments, panel, codes);
             int g = 0;
             int k = 0;
-            for (Segment s : input.segments()) {
+            for (Segment s : parts) {
                 Arrays.fill(worst, 0);
                 for (int end = k + s.channels(); k < end; g++) {
                     for (int r = 0; r < 16; r++) {
@@ -435,7 +517,7 @@ final class Checks {
                 }
                 int most = s.actGroup() == 0 ? 1 : s.maxMultiplier();
                 for (int r = 0; r < 16 && 16 * panel + r < linear.rows(); r++) {
-                    if (((1 << s.bits()) - 1) * (long) most * worst[r] > Integer.MAX_VALUE) {
+                    if (s.bits() <= 8 && ((1 << s.bits()) - 1) * (long) most * worst[r] > Integer.MAX_VALUE) {
                         throw new S4jFormatException(file, Container.TENSORS + linear.weight(), "row " + (16 * panel + r) + ": with "
                                 + s.bits() + "-bit activations and maxMultiplier " + most + " its sums can exceed 2^31 - 1");
                     }

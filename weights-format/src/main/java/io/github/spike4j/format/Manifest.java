@@ -2,6 +2,7 @@ package io.github.spike4j.format;
 
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 import tools.jackson.databind.JsonNode;
 
@@ -23,12 +24,20 @@ import tools.jackson.databind.JsonNode;
 public record Manifest(int formatVersion, Architecture architecture, String compute, JsonNode recipe,
         Map<String, InputGroup> inputGroups, Map<String, Linear> linears, Attention attention, List<TensorInfo> tensors,
         TokenizerInfo tokenizer, Map<String, String> provenance, String license) {
-    /** The format version that this library writes and reads. */
-    public static final int VERSION = 1;
+    /** The format version that this library writes; it reads this one and all before it. */
+    public static final int VERSION = 2;
 
-    /** Channels of each segment of a linear's weight: those of its input group, or one segment for float weights. */
+    /**
+     * Channels of each segment of a linear's weight: those of its input group, each as often as the linear has steps for it, or one
+     * segment for float weights.
+     */
     public int[] segmentsOf(Linear linear) {
-        return linear.input() == null ? new int[] {linear.channels()} : inputGroups.get(linear.input()).segmentChannels();
+        if (linear.input() == null) {
+            return new int[] {linear.channels()};
+        }
+        int[] channels = inputGroups.get(linear.input()).segmentChannels();
+        return linear.steps() == null ? channels
+                : IntStream.range(0, channels.length).flatMap(i -> IntStream.generate(() -> channels[i]).limit(linear.steps().get(i))).toArray();
     }
 
     /** This manifest with another tensor table. */

@@ -306,11 +306,12 @@ public final class S4jFile implements AutoCloseable {
     private Manifest readManifest() throws S4jFormatException {
         byte[] json = entry(Container.MANIFEST);
         try {
-            Manifest read = Json.MAPPER.readValue(json, Manifest.class);
-            if (read == null) {
-                throw new S4jFormatException(file, Container.MANIFEST, "is null");
+            var tree = Json.MAPPER.readTree(json);
+            if (!tree.isObject()) {
+                throw new S4jFormatException(file, Container.MANIFEST, "is no object");
             }
-            return read;
+            Versions.upgrade(tree.asObject());
+            return Json.MAPPER.treeToValue(tree, Manifest.class);
         } catch (JacksonException e) {
             checkVersion(json);
             throw new S4jFormatException(file, Container.MANIFEST, what(e) + where(e), e);

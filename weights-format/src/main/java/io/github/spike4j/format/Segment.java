@@ -4,7 +4,7 @@ package io.github.spike4j.format;
  * Consecutive channels of an input group with one width and one range set; the fields of {@code s4j_segment}.
  *
  * @param channels      real channels; 0 is an empty segment
- * @param bits          width B of the activation codes, 2 to 8
+ * @param bits          width B of the activation codes, 2 to 8, or 16
  * @param rangeSet      0 to 3
  * @param actGroup      channels of one activation sub-scale, a multiple of 16, or 0
  * @param maxMultiplier largest sub-scale M, 1 to 255

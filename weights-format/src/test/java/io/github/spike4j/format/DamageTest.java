@@ -180,7 +180,7 @@ class DamageTest {
 
     Stream<Arguments> manifests() {
         return Stream.of(
-                manifest("newer", "format version 2, this version reads 1", m -> m.put("formatVersion", 2)),
+                manifest("newer", "format version 3, this version reads 1 to 2", m -> m.put("formatVersion", 3)),
                 manifest("no version", "formatVersion", m -> m.remove("formatVersion")),
                 manifest("version as text", "formatVersion", m -> m.put("formatVersion", "1")),
                 manifest("unknown field", "surprise", m -> m.put("surprise", 1)),
@@ -195,13 +195,39 @@ class DamageTest {
                 manifest("layout", "Layout", m -> at(m, "tensors", 0).put("layout", "X7")),
                 manifest("too many layers", "layers 100000 is not in 1 to 1024",
                         m -> at(m, "architecture").put("layers", 100000)),
-                manifest("a layer more", "linear layers.2.attn_q is missing", m -> at(m, "architecture").put("layers", 3)),
-                manifest("a layer less", "not one of this architecture", m -> at(m, "architecture").put("layers", 1)),
+                manifest("a layer more", "linear layers.2.attn_q is missing", m -> {
+                    at(m, "architecture").put("layers", 3).set("layerRopes", at(m, "architecture").get("layerWindows").deepCopy());
+                    ((ArrayNode) at(m, "architecture").get("layerRopes")).removeAll().add(0).add(0).add(0);
+                    ((ArrayNode) at(m, "architecture").get("layerWindows")).add(0);
+                }),
+                manifest("a layer less", "not one of this architecture", m -> {
+                    at(m, "architecture").put("layers", 1);
+                    ((ArrayNode) at(m, "architecture").get("layerRopes")).remove(0);
+                    ((ArrayNode) at(m, "architecture").get("layerWindows")).remove(0);
+                }),
                 manifest("hidden", "the architecture needs", m -> at(m, "architecture").put("hidden", 79)),
                 manifest("heads", "no multiple", m -> at(m, "architecture").put("heads", 3)),
                 manifest("odd head", "odd", m -> at(m, "architecture").put("headDim", 19)),
                 manifest("epsilon", "normEps", m -> at(m, "architecture").put("normEps", -1)),
-                manifest("theta", "ropeTheta", m -> at(m, "architecture").put("ropeTheta", 0)),
+                manifest("older, with newer fields", "formatVersion 1 with fields of version 2", m -> m.put("formatVersion", 1)),
+                manifest("older field", "ropeTheta", m -> at(m, "architecture").put("ropeTheta", 10000)),
+                manifest("period", "period -1.0", m -> ((ArrayNode) at(m, "architecture", "ropes", 0).get("periods")).set(0, -1)),
+                manifest("periods", "headDim / 2", m -> ((ArrayNode) at(m, "architecture", "ropes", 0).get("periods")).remove(0)),
+                manifest("magnitude", "magnitude 0.0", m -> at(m, "architecture", "ropes", 0).put("magnitude", 0)),
+                manifest("rope of a layer", "layerRopes 1", m -> ((ArrayNode) at(m, "architecture").get("layerRopes")).set(0, 1)),
+                manifest("window", "layerWindows -1", m -> ((ArrayNode) at(m, "architecture").get("layerWindows")).set(0, -1)),
+                manifest("windows", "has not 2 values", m -> ((ArrayNode) at(m, "architecture").get("layerWindows")).remove(0)),
+                manifest("activation", "'relu', this version knows gelu_tanh, silu", m -> at(m, "architecture").put("activation", "relu")),
+                manifest("attention scale", "attentionScale 0.0", m -> at(m, "architecture").put("attentionScale", 0)),
+                manifest("soft cap", "attentionSoftcap -1.0", m -> at(m, "architecture").put("attentionSoftcap", -1)),
+                manifest("steps", "one number for each segment", m -> ((ArrayNode) at(m, "linears", "layers.1.attn_o").get("steps")).remove(0)),
+                manifest("no steps", "steps 0", m -> ((ArrayNode) at(m, "linears", "layers.1.attn_o").get("steps")).set(0, 0)),
+                manifest("other steps", "has shape", m -> ((ArrayNode) at(m, "linears", "layers.1.attn_o").get("steps")).set(0, 1)),
+                manifest("v mode", "'x', this version knows token and frozen", m -> at(m, "attention").put("vMode", "x")),
+                manifest("v mode without ranges", "vScale or Zero, but the mode is token", m -> at(m, "attention").put("vMode", "token")),
+                manifest("k ranges", "'x', this version knows separate and shared", m -> at(m, "attention").put("kRanges", "x")),
+                manifest("k ranges, frozen", "but kMode is frozen", m -> at(m, "attention").put("kRanges", "shared")),
+                manifest("no bits", "bits 12, not 2 to 8 or 16", m -> at(m, "inputGroups", "head_in", "segments", 0).put("bits", 12)),
                 manifest("null tensors", "tensors", m -> m.putNull("tensors")),
                 manifest("null in tensors", "tensors", m -> ((ArrayNode) m.get("tensors")).addNull()),
                 manifest("null group", "inputGroups", m -> at(m, "inputGroups").putNull("head_in")),
@@ -216,7 +242,7 @@ class DamageTest {
                 manifest("segments", "segments hold 79 of 80", m -> at(m, "inputGroups", "head_in", "segments", 0)
                         .put("channels", 79)),
                 manifest("no segments", "segments", m -> at(m, "inputGroups", "head_in").putArray("segments")),
-                manifest("bits", "bits 9", m -> at(m, "inputGroups", "head_in", "segments", 0).put("bits", 9)),
+                manifest("bits", "bits 9, not", m -> at(m, "inputGroups", "head_in", "segments", 0).put("bits", 9)),
                 manifest("range set", "rangeSet 4", m -> at(m, "inputGroups", "head_in", "segments", 0).put("rangeSet", 4)),
                 manifest("group", "multiple of 16", m -> at(m, "inputGroups", "head_in", "segments", 0).put("group", 24)),
                 manifest("clip", "clip 0.0", m -> ((ArrayNode) at(m, "inputGroups", "head_in").get("clip")).set(0, 0)),

@@ -2,6 +2,7 @@ package io.github.spike4j.format;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -35,6 +36,21 @@ class GoldenTest {
     @Test
     void dense() throws Exception {
         golden("dense", Samples.dense());
+    }
+
+    /** A file of version 1 reads as version 2 with what its absence meant. */
+    @Test
+    void firstVersion() throws Exception {
+        Path file = GOLDEN.resolve("v1-spiking.s4j");
+        assertEquals(Files.readString(GOLDEN.resolve("v1-spiking.txt")), listing(file), "the second reader's view");
+        try (S4jFile s4j = S4jFile.open(file)) {
+            s4j.verify((entry, bytes) -> { });
+            Manifest m = s4j.manifest();
+            assertEquals(Architecture.llama(2, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true), m.architecture());
+            assertEquals("token separate false", m.attention().vMode() + " " + m.attention().kRanges() + " " + m.attention().hadamard());
+            assertTrue(m.inputGroups().values().stream().noneMatch(InputGroup::hadamard));
+            assertTrue(m.linears().values().stream().allMatch(l -> l.steps() == null));
+        }
     }
 
     private void golden(String name, Samples samples) throws Exception {

@@ -28,8 +28,11 @@ final class Samples {
 
     private Samples(boolean dense, int layers) {
         this.dense = dense;
-        this.a = dense ? new Architecture("llama", layers, 20, 30, 2, 1, 10, 18, 64, 1e-6f, 500000, false)
-                : new Architecture("llama", layers, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true);
+        this.a = dense ? Architecture.llama(layers, 20, 30, 2, 1, 10, 18, 64, 1e-6f, 500000, false)
+                : Architecture.llama(layers, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true).withActivation("gelu_tanh", 8.94427f)
+                        .withScores(0.25f, 50, 30).withNorms(true, true).withWindows(IntStream.range(0, layers).map(i -> i % 2 * 9).boxed().toList())
+                        .withRopes(List.of(new Rope(List.of(1.0, 2.5, 6.25, 15.625, 39.0625, 1e2, 1e3, 1e4, 1e5, 0.0), 1.138629436111989)),
+                                IntStream.range(0, layers).map(i -> -(i % 2)).boxed().toList());
     }
 
     static Samples spiking() {
@@ -51,8 +54,8 @@ final class Samples {
     Manifest manifest() {
         var layers = IntStream.range(0, a.layers()).mapToObj(i -> "layers." + i + ".")
                 .map(layer -> new AttentionLayer(layer + "k_permutation", layer + "v_permutation", new int[] {2, 0},
-                        new int[] {1, 3}, layer + "k_scale", layer + "k_zero")).toList();
-        var at = dense ? null : new Attention(8, new int[] {4, 5}, new int[] {4, 5}, "frozen", layers);
+                        new int[] {1, 3}, layer + "k_scale", layer + "k_zero", layer + "v_scale", layer + "v_zero")).toList();
+        var at = dense ? null : new Attention(8, new int[] {4, 5}, new int[] {4, 5}, "frozen", "frozen", "separate", true, layers);
         var provenance = new LinkedHashMap<String, String>();
         provenance.put("source", "random numbers");
         provenance.put("tool", "Samples");
@@ -85,6 +88,12 @@ final class Samples {
             String layer = "layers." + i + ".";
             floats(layer + "attn_norm", Encoding.F32, a.hidden());
             floats(layer + "ffn_norm", Encoding.F32, a.hidden());
+            if (!dense) {
+                floats(layer + "q_norm", Encoding.F32, a.headDim());
+                floats(layer + "k_norm", Encoding.F32, a.headDim());
+                floats(layer + "attn_post_norm", Encoding.F32, a.hidden());
+                floats(layer + "ffn_post_norm", Encoding.F32, a.hidden());
+            }
             group(layer + "attn_in", true, new Segment(78, 4, 0, 0, 1, 0), new Segment(2, 5, 1, 0, 1, 0));
             if (i == 0) {
                 linear(layer + "attn_qkv", layer + "attn_in", a.qkvRows(), a.hidden(), Layout.R16, Encoding.U4, false);
@@ -93,8 +102,8 @@ final class Samples {
                 linear(layer + "attn_k", layer + "attn_in", 40, a.hidden(), Layout.P64, Encoding.U2, false);
                 linear(layer + "attn_v", layer + "attn_in", 40, a.hidden(), Layout.R16, Encoding.U8, false);
             }
-            group(layer + "attn_out", true, new Segment(80, 4, 0, 0, 1, 0), new Segment(0, 5, 1, 0, 1, 0));
-            linear(layer + "attn_o", layer + "attn_out", a.hidden(), a.heads() * a.headDim(), Layout.R16, Encoding.U4, false);
+            group(layer + "attn_out", true, new Segment(75, 4, 0, 0, 1, 0), new Segment(0, 5, 1, 0, 1, 0), new Segment(5, 16, 2, 0, 1, 0));
+            linear(layer + "attn_o", layer + "attn_out", a.hidden(), a.heads() * a.headDim(), Layout.R16, i == 0 ? Encoding.U4 : Encoding.U2, false);
             group(layer + "ffn_in", true, new Segment(76, 4, 0, 32, 15, 16), new Segment(4, 8, 1, 0, 1, 0));
             if (i == 0) {
                 linear(layer + "ffn_gate_up", layer + "ffn_in", 2 * a.intermediate(), a.hidden(), Layout.R16, Encoding.U4,
@@ -110,6 +119,8 @@ final class Samples {
                 permutation(layer + "v_permutation", a.kvHeads(), a.headDim());
                 floats(layer + "k_scale", Encoding.F32, a.kvHeads(), a.headDim());
                 bytes(layer + "k_zero", 16, a.kvHeads(), a.headDim());
+                floats(layer + "v_scale", Encoding.F32, a.kvHeads(), a.headDim());
+                bytes(layer + "v_zero", 16, a.kvHeads(), a.headDim());
             }
         }
         floats("final_norm", Encoding.F32, a.hidden());
@@ -131,7 +142,7 @@ final class Samples {
             tensors.add(TensorInfo.row(t.name(), Encoding.I32, channels));
         }
         groups.put(name, new InputGroup(channels, permuted ? name + ".permutation" : null, List.of(segments),
-                List.of(0.9f, 1f, 1f, 1f)));
+                List.of(0.9f, 1f, 1f, 1f), name.endsWith("ffn_hidden")));
     }
 
     private void linear(String name, String input, int rows, int channels, Layout layout, Encoding encoding, boolean mult) {
@@ -150,9 +161,12 @@ final class Samples {
             return;
         }
         InputGroup group = groups.get(input);
-        int[] segments = group.segmentChannels();
+        // one linear with multi-step weights: 2 steps of the first segment, 1 of the second, 3 of the third
+        List<Integer> steps = name.equals("layers.1.attn_o") ? List.of(2, 1, 3) : null;
+        int[] segments = steps == null ? group.segmentChannels() : new int[] {75, 75, 0, 5, 5, 5};
+        int groups = steps == null ? group.groups() : 5;
         TensorInfo t = TensorInfo.weight(name + ".weight", layout, encoding, rows, segments);
-        byte[] codes = new byte[rows * channels];
+        byte[] codes = new byte[rows * IntStream.of(segments).sum()];
         random.nextBytes(codes);
         for (int i = 0; i < codes.length; i++) {
             codes[i] = (byte) (codes[i] & (1 << encoding.bits()) - 1);
@@ -165,22 +179,26 @@ final class Samples {
             default -> Layouts.packP64(codes, rows, segments, out);
         }
         add(t, bytes);
-        floats(name + ".scale", Encoding.F32, 16 * panels);
-        int weightGroups = mult ? group.groups() : 1;
+        if (steps == null) {
+            floats(name + ".scale", Encoding.F32, 16 * panels);
+        } else {
+            floats(name + ".scale", Encoding.F32, 6, 16 * panels);
+        }
+        int weightGroups = mult ? groups : 1;
         bytes(name + ".zero", 1 << encoding.bits(), panels, weightGroups, 16);
         if (mult) {
-            bytes(name + ".mult", 64, panels, group.groups(), 16);
+            bytes(name + ".mult", 64, panels, groups, 16);
         }
-        boolean sum = layout == Layout.P64 || group.segments().stream().anyMatch(s -> s.bits() == 8);
+        boolean sum = layout == Layout.P64 || group.segments().stream().anyMatch(s -> s.bits() >= 8);
         if (sum) {
-            add(TensorInfo.row(name + ".sum", Encoding.I32, panels, group.groups(), 16), random(panels * group.groups() * 64));
+            add(TensorInfo.row(name + ".sum", Encoding.I32, panels, groups, 16), random(panels * groups * 64));
         }
         boolean bias = name.endsWith("attn_qkv");
         if (bias) {
             floats(name + ".bias", Encoding.F32, 16 * panels);
         }
         linears.put(name, new Linear(input, rows, channels, t.name(), name + ".scale", name + ".zero",
-                mult ? name + ".mult" : null, sum ? name + ".sum" : null, bias ? name + ".bias" : null, weightGroups));
+                mult ? name + ".mult" : null, sum ? name + ".sum" : null, bias ? name + ".bias" : null, weightGroups, steps));
     }
 
     private void permutation(String name, int rows, int channels) {

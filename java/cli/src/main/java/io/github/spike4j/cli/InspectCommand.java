@@ -58,7 +58,7 @@ final class InspectCommand implements Callable<Integer> {
         line(text, "file", "%s (%,d bytes, format %d)", r.file, r.fileBytes, r.formatVersion);
         line(text, "model", "%s, %d layers, %d channels, %d in the MLP, %d/%d heads of %d", a.family(), a.layers(), a.hidden(),
                 a.intermediate(), a.heads(), a.kvHeads(), a.headDim());
-        line(text, "text", "vocabulary %d, context %d, RoPE theta %s, %s embedding", a.vocab(), a.context(), a.ropeTheta(),
+        line(text, "text", "vocabulary %d, context %d, %s embedding", a.vocab(), a.context(),
                 a.tiedEmbeddings() ? "tied" : "untied");
         line(text, "compute", "%s", r.compute);
         line(text, "recipe", "%s", r.recipe == null ? "none" : r.recipe.path("name").asString("unnamed"));

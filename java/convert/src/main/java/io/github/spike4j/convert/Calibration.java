@@ -67,7 +67,7 @@ final class Calibration implements AutoCloseable {
         cos = new float[length * half];
         sin = new float[length * half];
         for (int i = 0; i < half; i++) {
-            double frequency = StrictMath.pow(a.ropeTheta(), -2.0 * i / a.headDim());
+            double frequency = 1 / a.ropes().getFirst().periods().get(i);
             for (int t = 0; t < length; t++) {
                 cos[t * half + i] = (float) StrictMath.cos(t * frequency);
                 sin[t * half + i] = (float) StrictMath.sin(t * frequency);

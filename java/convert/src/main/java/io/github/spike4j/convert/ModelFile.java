@@ -155,7 +155,7 @@ final class ModelFile {
         }
         int channels = Arrays.stream(segments).mapToInt(Segment::channels).sum();
         groups.put(group, new InputGroup(channels, permutation == null ? null : group + ".permutation", limited(segments, linear),
-                List.of((float) clip, 1f, 1f, 1f)));
+                List.of((float) clip, 1f, 1f, 1f), false));
         int g = Arrays.stream(segments).mapToInt(Segment::groups).sum();
         int panels = Layouts.panels(rows);
         writer.tensor(TensorInfo.weight(name + ".weight", Layout.R16, Encoding.ofCodes(bits), rows,
@@ -170,7 +170,7 @@ final class ModelFile {
         }
         linears.put(name, new Linear(group, rows, channels, name + ".weight", name + ".scale", name + ".zero",
                 linear.mult() == null ? null : name + ".mult", linear.sum() == null ? null : name + ".sum", bias(name, rows, bias),
-                linear.weightGroups()));
+                linear.weightGroups(), null));
     }
 
     private static List<Segment> limited(Segment[] segments, SpikeLinear linear) {
@@ -220,7 +220,7 @@ final class ModelFile {
         }
         attention.add(new AttentionLayer(prefix + "k_permutation", prefix + "v_permutation",
                 Arrays.stream(k).mapToInt(Channels::salient).toArray(), Arrays.stream(v).mapToInt(Channels::salient).toArray(),
-                kScale == null ? null : prefix + "k_scale", kScale == null ? null : prefix + "k_zero"));
+                kScale == null ? null : prefix + "k_scale", kScale == null ? null : prefix + "k_zero", null, null));
     }
 
     private static int[] flat(Channels[] heads) {
@@ -234,7 +234,7 @@ final class ModelFile {
     void finish(TokenizerInfo tokenizer, Map<String, String> provenance, String license) throws IOException {
         boolean spiking = recipe.compute() == Recipe.Compute.SPIKING;
         var at = spiking ? new Attention(recipe.qBits(), new int[] {recipe.kBits(), recipe.kSalientBits()},
-                new int[] {recipe.vBits(), recipe.vSalientBits()}, recipe.k().toString(), attention) : null;
+                new int[] {recipe.vBits(), recipe.vSalientBits()}, recipe.k().toString(), "token", "separate", false, attention) : null;
         writer.finish(new Manifest(Manifest.VERSION, architecture, recipe.compute().toString(), Recipes.toJson(recipe), groups, linears, at,
                 List.of(), tokenizer, provenance, license));
     }

@@ -74,7 +74,7 @@ public final class SyntheticModel {
         }
         try {
             return Checkpoint.check("shape " + nameOrNumbers,
-                    new Architecture("llama", n[2], n[0], n[1], n[3], n[4], n[0] / n[3], n[5], context, 1e-5f, 10000, false));
+                    Architecture.llama(n[2], n[0], n[1], n[3], n[4], n[0] / n[3], n[5], context, 1e-5f, 10000, false));
         } catch (ConversionException e) {
             throw new RecipeException(e.getMessage());
         }

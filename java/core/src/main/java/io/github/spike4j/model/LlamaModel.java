@@ -10,7 +10,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /** A LLaMA-family model as a list of phases. It knows shapes and descriptors, no backend and no thread. */
 public final class LlamaModel {
@@ -31,6 +30,7 @@ public final class LlamaModel {
             throw new SpikeException.UnsupportedModel(file.path() + ": model family " + architecture.family() + " is not supported (llama is)");
         }
         dense = manifest.compute().equals("dense");
+        refuse(file);
         attention = new ArrayList<>();
         long offset = 0;
         for (int l = 0; l < architecture.layers(); l++) {
@@ -41,6 +41,21 @@ public final class LlamaModel {
         }
         blockBytes = offset;
         phases = List.copyOf(new Builder(file).phases());
+    }
+
+    /** What the format knows and this version cannot compute. */
+    private static void refuse(WeightFile file) {
+        var m = file.manifest();
+        var a = m.architecture();
+        var at = m.attention();
+        var plain = a.withActivation("silu", 1).withScores((float) (1 / StrictMath.sqrt(a.headDim())), 0, 0).withNorms(false, false)
+                .withWindows(java.util.Collections.nCopies(a.layers(), 0)).withRopes(a.ropes(), java.util.Collections.nCopies(a.layers(), 0));
+        if (!plain.equals(a) || a.ropes().size() != 1 || a.ropes().getFirst().magnitude() != 1
+                || at != null && (at.vMode().equals("frozen") || at.kRanges().equals("shared") || at.hadamard())
+                || m.inputGroups().values().stream().anyMatch(g -> g.hadamard() || g.segments().stream().anyMatch(s -> s.bits() > 8))
+                || m.linears().values().stream().anyMatch(l -> l.steps() != null)) {
+            throw new SpikeException.UnsupportedModel(file.path() + ": its architecture or recipe has features that this version cannot compute");
+        }
     }
 
     private AttentionSpec attention(WeightFile file, int layer, long offset) {
@@ -156,10 +171,10 @@ public final class LlamaModel {
     /** N5: rows [from, to) of the table f32 [positions][headDim], the cosines of headDim / 2 angles, then their sines. */
     public void rope(MemorySegment table, int from, int to) {
         int d = architecture.headDim();
-        var frequency = IntStream.range(0, d / 2).mapToDouble(i -> StrictMath.pow(architecture.ropeTheta(), 2.0 * i / d)).toArray();
+        var period = architecture.ropes().getFirst().periods().stream().mapToDouble(p -> p).toArray();
         for (int p = from; p < to; p++) {
             for (int i = 0; i < d / 2; i++) {
-                double angle = p / frequency[i];
+                double angle = p / period[i];
                 table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + i, (float) StrictMath.cos(angle));
                 table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + d / 2 + i, (float) StrictMath.sin(angle));
             }

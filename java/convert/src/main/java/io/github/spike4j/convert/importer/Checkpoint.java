@@ -16,7 +16,7 @@ public interface Checkpoint extends AutoCloseable {
     /** Matrices and vectors of a model; a vector is a matrix of one row. */
     enum Weight {
         EMBEDDING, NORM, LM_HEAD,
-        ATTENTION_NORM, Q, K, V, O, FFN_NORM, GATE, UP, DOWN,
+        ATTENTION_NORM, Q, K, V, O, FFN_NORM, GATE, UP, DOWN, Q_NORM, K_NORM, ATTENTION_POST_NORM, FFN_POST_NORM,
         Q_BIAS, K_BIAS, V_BIAS, O_BIAS, GATE_BIAS, UP_BIAS, DOWN_BIAS;
 
         /** The bias of a linear. */
@@ -29,7 +29,7 @@ public interface Checkpoint extends AutoCloseable {
 
     /**
      * @param layer ignored for weights outside the blocks
-     * @return null for a bias that the model does not have; LM_HEAD is the embedding when tied
+     * @return null for a bias or an optional norm that the model does not have; LM_HEAD is the embedding when tied
      */
     Matrix weight(Weight weight, int layer);
 
@@ -91,8 +91,15 @@ public interface Checkpoint extends AutoCloseable {
         if (!(a.normEps() > 0 && a.normEps() < 1)) {
             throw new ConversionException(where + ": norm epsilon " + a.normEps() + " is not between 0 and 1");
         }
-        if (!(a.ropeTheta() > 1 && a.ropeTheta() < 1e12)) {
-            throw new ConversionException(where + ": rope theta " + a.ropeTheta() + " is not between 1 and 1e12");
+        for (var rope : a.ropes()) {
+            for (double period : rope.periods()) {
+                if (!(period == 0 || period >= 1e-3 && period < 1e30)) {
+                    throw new ConversionException(where + ": RoPE has the period " + period + "; theta or its scaling is not as in any model");
+                }
+            }
+            if (!(rope.magnitude() > 0 && rope.magnitude() < 1e3)) {
+                throw new ConversionException(where + ": RoPE has the magnitude " + rope.magnitude() + "; its scaling is not as in any model");
+            }
         }
         return a;
     }
@@ -109,7 +116,8 @@ public interface Checkpoint extends AutoCloseable {
         int kv = a.kvHeads() * a.headDim();
         return switch (w) {
             case EMBEDDING, LM_HEAD -> new int[] {a.vocab(), a.hidden()};
-            case NORM, ATTENTION_NORM, FFN_NORM, O_BIAS, DOWN_BIAS -> new int[] {1, a.hidden()};
+            case NORM, ATTENTION_NORM, FFN_NORM, ATTENTION_POST_NORM, FFN_POST_NORM, O_BIAS, DOWN_BIAS -> new int[] {1, a.hidden()};
+            case Q_NORM, K_NORM -> new int[] {1, a.headDim()};
             case Q -> new int[] {q, a.hidden()};
             case K, V -> new int[] {kv, a.hidden()};
             case O -> new int[] {a.hidden(), q};

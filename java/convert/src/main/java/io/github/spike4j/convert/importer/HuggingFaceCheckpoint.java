@@ -79,7 +79,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             throw new ConversionException(where + ": num_attention_heads is " + heads);
         }
         boolean tied = config.path("tie_word_embeddings").asBoolean(false);
-        return Checkpoint.check(where, new Architecture("llama", integer(where, "num_hidden_layers", null), hidden,
+        return Checkpoint.check(where, Architecture.llama(integer(where, "num_hidden_layers", null), hidden,
                 integer(where, "intermediate_size", null), heads, integer(where, "num_key_value_heads", heads),
                 integer(where, "head_dim", hidden / heads), integer(where, "vocab_size", null), context,
                 (float) number(where, config.path("rms_norm_eps"), "rms_norm_eps", 1e-6),
@@ -149,6 +149,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             case EMBEDDING, NORM, LM_HEAD -> null;
             case ATTENTION_NORM -> "input_layernorm";
             case FFN_NORM -> "post_attention_layernorm";
+            case Q_NORM, K_NORM, ATTENTION_POST_NORM, FFN_POST_NORM -> "";
             case Q, Q_BIAS -> "self_attn.q_proj";
             case K, K_BIAS -> "self_attn.k_proj";
             case V, V_BIAS -> "self_attn.v_proj";
@@ -162,6 +163,9 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     @Override
     public Matrix weight(Weight weight, int layer) {
         boolean bias = weight.name().endsWith("_BIAS");
+        if (blockName(weight) != null && blockName(weight).isEmpty()) {
+            return null;
+        }
         boolean attention = weight.ordinal() >= Weight.Q_BIAS.ordinal() && weight.ordinal() <= Weight.O_BIAS.ordinal();
         if (bias && !(attention ? attentionBias : mlpBias)) {
             return null;

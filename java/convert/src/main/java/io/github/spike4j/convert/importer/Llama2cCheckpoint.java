@@ -69,7 +69,7 @@ final class Llama2cCheckpoint implements Checkpoint {
             throw new ConversionException(file + ": not a llama2.c checkpoint: width " + dim + ", " + heads + " heads");
         }
         return Checkpoint.check(file + ": not a llama2.c checkpoint",
-                new Architecture("llama", map.get(INT, 8), dim, map.get(INT, 4), heads, map.get(INT, 16), dim / heads, Math.abs(vocab),
+                Architecture.llama(map.get(INT, 8), dim, map.get(INT, 4), heads, map.get(INT, 16), dim / heads, Math.abs(vocab),
                         map.get(INT, 24), 1e-5f, 10000, vocab > 0));
     }
 
