@@ -5,4 +5,5 @@ module io.github.spike4j.convert {
     requires tools.jackson.databind;
 
     exports io.github.spike4j.convert;
+    exports io.github.spike4j.convert.tokenizer;
 }
