@@ -8,17 +8,18 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import java.util.zip.CRC32;
 
 import org.apache.commons.compress.archivers.zip.Zip64Mode;
@@ -26,9 +27,13 @@ import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveOutputStream;
 
 /**
- * Writes a {@code .s4j} file. Tensors go to {@code OUT.work/} as they come; {@link #finish} assembles them under a temporary
- * name, checks the result as a reader would, syncs and renames, so that OUT is either absent, its old self or complete.
- * Equal calls give equal bytes. A writer belongs to one thread.
+ * Writes a {@code .s4j} file. Tensors go to {@code OUT.work/} as they come; {@link #finish} assembles them there, checks the
+ * result as a reader would, syncs and renames, so that OUT is either absent, its old self or complete. Equal calls give equal
+ * bytes. A writer belongs to one thread; a second one for the same OUT, in any process, is refused.
+ *
+ * <p>Long work is done in blocks. {@link #resume} continues after a writer of the same job that was killed or
+ * {@linkplain #suspend suspended}: {@link #restore} brings back a block that it committed, in the order in which blocks are
+ * written; one that is absent or damaged is written again and {@linkplain #commit committed}.
  */
 public final class S4jWriter implements AutoCloseable {
     private static final int CHUNK = 1 << 20;
@@ -37,28 +42,78 @@ public final class S4jWriter implements AutoCloseable {
     record Block(TensorInfo tensor, long crc) { }
 
     private final Path out;
-    private final Path work;
-    private final Path blocks;
-    private final Path assembled;
-    /** In file order; block i lies in the file {@code blocks/i}. */
+    private final WorkFolder work;
+    /** In file order; tensor i lies in the file {@code blocks/i}. */
     final Map<String, Block> written = new LinkedHashMap<>();
     private final Map<String, byte[]> entries = new TreeMap<>();
+    /** How many of {@link #written} are committed. */
+    private int committed;
     private boolean streaming;
     private boolean closed;
 
-    private S4jWriter(Path out) {
-        this.out = out.toAbsolutePath();
-        this.work = sibling(".work");
-        this.blocks = work.resolve("blocks");
-        this.assembled = sibling(".tmp");
+    private S4jWriter(Path out, WorkFolder work) {
+        this.out = out;
+        this.work = work;
     }
 
-    /** Starts a file; what an earlier writer left in {@code OUT.work/blocks} is deleted. */
+    /**
+     * Starts a file; what an earlier writer left behind is deleted.
+     *
+     * @throws java.nio.file.FileSystemException if another writer is at work
+     */
     public static S4jWriter create(Path out) throws IOException {
-        var writer = new S4jWriter(out);
-        writer.deleteBlocks();
-        Files.createDirectories(writer.blocks);
-        return writer;
+        return open(out, "", true);
+    }
+
+    /**
+     * Continues a file, or starts it.
+     *
+     * @param job     text that says what is made of what: equal jobs write equal blocks
+     * @param restart whether the work of another job is deleted
+     * @throws OtherJobException unless {@code restart}, if the unfinished work that is there is another job's
+     * @throws java.nio.file.FileSystemException if another writer is at work
+     */
+    public static S4jWriter resume(Path out, String job, boolean restart) throws IOException {
+        return open(out, job, restart);
+    }
+
+    private static S4jWriter open(Path path, String job, boolean restart) throws IOException {
+        Path out = path.toAbsolutePath();
+        WorkFolder work = WorkFolder.open(out.resolveSibling(out.getFileName() + ".work"));
+        boolean same = job.equals(work.job()) && !job.isEmpty();
+        boolean opened = false;
+        try {
+            if (!same && !restart && work.job() != null && work.isWorthKeeping()) {
+                throw new OtherJobException(out, work.job());
+            }
+            if (!same) {
+                work.start(job);
+            }
+            opened = true;
+            return new S4jWriter(out, work);
+        } finally {
+            if (!opened && work.isWorthKeeping()) {
+                work.release();
+            } else if (!opened) {
+                work.remove();
+            }
+        }
+    }
+
+    /** There is unfinished work of another job. */
+    public static final class OtherJobException extends IOException {
+        private static final long serialVersionUID = 1L;
+        private final String job;
+
+        private OtherJobException(Path out, String job) {
+            super(out + ".work: unfinished work of another job");
+            this.job = job;
+        }
+
+        /** That job. */
+        public String job() {
+            return job;
+        }
     }
 
     /** Writes a tensor. {@code info.sha256()} is ignored and computed here. */
@@ -94,6 +149,58 @@ public final class S4jWriter implements AutoCloseable {
         return channel;
     }
 
+    /**
+     * Brings back a block of an earlier writer: its tensors count as written.
+     *
+     * @return what was said at its commit; empty if it was not committed, or if its data is damaged
+     */
+    public Optional<String> restore(String block) throws IOException {
+        requireCommitted();
+        WorkFolder.Commit commit = work.find(block, committed);
+        if (commit == null) {
+            return Optional.empty();
+        }
+        commit.tensors().forEach(b -> written.put(b.tensor().name(), b));
+        committed = written.size();
+        return Optional.of(commit.memo());
+    }
+
+    /**
+     * Makes the tensors since the last block a block, which a later writer of the same job can restore.
+     *
+     * @param block its name, once in a file
+     * @param memo  what {@link #restore} shall tell
+     */
+    public void commit(String block, String memo) throws IOException {
+        requireOpen();
+        List<Block> tensors = new ArrayList<>(written.values()).subList(committed, written.size());
+        work.commit(new WorkFolder.Commit(block, committed, tensors, memo));
+        committed = written.size();
+    }
+
+    /** Keeps data for a later writer of the same job, until {@link #drop} or {@link #finish}; replaces what has the same name. */
+    public void save(String name, MemorySegment data) throws IOException {
+        requireOpen();
+        work.save(name, data);
+    }
+
+    /**
+     * Brings back what {@link #save} kept.
+     *
+     * @param into of exactly that size
+     * @return false if it is not there, of another size or damaged; then the content of {@code into} is undefined
+     */
+    public boolean load(String name, MemorySegment into) throws IOException {
+        requireOpen();
+        return work.load(name, into);
+    }
+
+    /** Deletes what {@link #save} kept, if it is there. */
+    public void drop(String name) throws IOException {
+        requireOpen();
+        work.drop(name);
+    }
+
     /** Adds a small entry such as {@code tokenizer.json}; entries are written in the order of their names. */
     public void entry(String name, byte[] bytes) {
         requireOpen();
@@ -117,6 +224,7 @@ public final class S4jWriter implements AutoCloseable {
         if (streaming) {
             throw new IllegalStateException("a tensor is still being written");
         }
+        Path assembled = work.assembled();
         try (FileChannel channel = FileChannel.open(assembled, StandardOpenOption.CREATE,
                 StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
             assemble(Channels.newOutputStream(channel), manifest);
@@ -130,17 +238,50 @@ public final class S4jWriter implements AutoCloseable {
             // not every platform opens directories; the file itself is synced
         }
         closed = true;
-        deleteBlocks();
+        work.remove();
     }
 
-    /** Without {@link #finish}: OUT stays as it was, and what was written so far is deleted. */
+    /** Ends without {@link #finish}: OUT stays as it was, and what was written so far is deleted. */
     @Override
     public void close() throws IOException {
         if (!closed) {
             closed = true;
-            Files.deleteIfExists(assembled);
-            deleteBlocks();
+            work.remove();
         }
+    }
+
+    /** Ends without {@link #finish}: OUT stays as it was; committed blocks and what was saved wait for {@link #resume}. */
+    public void suspend() throws IOException {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        if (!work.isWorthKeeping()) {
+            work.remove();
+            return;
+        }
+        Files.deleteIfExists(work.assembled());
+        for (int i = committed; i < written.size() + (streaming ? 1 : 0); i++) {
+            Files.deleteIfExists(work.block(i));
+        }
+        work.release();
+    }
+
+    /**
+     * The size that a file will have.
+     *
+     * @param manifest with its tensor table
+     * @param entries  sizes of the small entries by name
+     */
+    public static long size(Manifest manifest, Map<String, Integer> entries) {
+        var all = new LinkedHashMap<String, Long>();
+        var tensors = manifest.tensors().stream().map(t -> t.withSha256("0".repeat(64))).toList();
+        all.put(Container.MANIFEST, (long) Json.WRITER.writeValueAsBytes(manifest.withTensors(tensors)).length);
+        new TreeMap<>(entries).forEach((name, bytes) -> all.put(name, (long) bytes));
+        tensors.forEach(t -> all.put(Container.TENSORS + t.name(), t.bytes()));
+        var placed = new ArrayList<Container.Entry>();
+        all.forEach((name, bytes) -> placed.add(new Container.Entry(name, placed.isEmpty() ? 0 : placed.getLast().end(), bytes, 0)));
+        return placed.getLast().end() + Container.directory(placed).length;
     }
 
     /** Writes the whole file. */
@@ -164,7 +305,7 @@ public final class S4jWriter implements AutoCloseable {
         int i = 0;
         for (Block block : written.values()) {
             put(zip, Container.TENSORS + block.tensor().name(), block.tensor().bytes(), block.crc());
-            try (InputStream in = Files.newInputStream(blocks.resolve(Integer.toString(i++)))) {
+            try (InputStream in = Files.newInputStream(work.block(i++))) {
                 for (int n; (n = in.read(buffer)) >= 0; ) {
                     zip.write(buffer, 0, n);
                 }
@@ -198,29 +339,14 @@ public final class S4jWriter implements AutoCloseable {
         }
     }
 
-    private Path sibling(String suffix) {
-        return out.resolveSibling(out.getFileName() + suffix);
-    }
-
-    /** Deletes what this writer or an earlier one left in {@code OUT.work}, and the folders if nothing else is there. */
-    private void deleteBlocks() throws IOException {
-        if (!Files.isDirectory(blocks)) {
-            return;
-        }
-        try (Stream<Path> files = Files.list(blocks)) {
-            for (Path p : (Iterable<Path>) files.filter(f -> f.getFileName().toString().matches("[0-9]+"))::iterator) {
-                Files.delete(p);
-            }
-        }
-        try {
-            Files.delete(blocks);
-            Files.delete(work);
-        } catch (DirectoryNotEmptyException e) {
-            // files of somebody else
+    private void requireCommitted() {
+        requireOpen();
+        if (streaming || committed != written.size()) {
+            throw new IllegalStateException("the last block is not committed");
         }
     }
 
-    /** Writes one block. */
+    /** Writes one tensor. */
     private final class TensorChannel implements WritableByteChannel {
         private final TensorInfo info;
         private final FileChannel file;
@@ -230,7 +356,7 @@ public final class S4jWriter implements AutoCloseable {
 
         TensorChannel(TensorInfo info) throws IOException {
             this.info = info;
-            this.file = FileChannel.open(blocks.resolve(Integer.toString(written.size())), StandardOpenOption.CREATE,
+            this.file = FileChannel.open(work.block(written.size()), StandardOpenOption.CREATE,
                     StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
         }
 
@@ -242,9 +368,7 @@ public final class S4jWriter implements AutoCloseable {
             }
             digest.update(source.duplicate());
             crc.update(source.duplicate());
-            while (source.hasRemaining()) {
-                file.write(source);
-            }
+            WorkFolder.writeAll(file, source);
             bytes += n;
             return n;
         }

@@ -74,17 +74,21 @@ class RoundTripTest {
     }
 
     @Test
-    void leftoversOfAKilledWriterAreDeletedAndNothingElse() throws Exception {
+    void leftoversOfAnEarlierWriterAreDeletedAndNothingElse() throws Exception {
         Samples samples = Samples.spiking();
         byte[] expected = Files.readAllBytes(samples.write(dir.resolve("a.s4j")));
         Path out = dir.resolve("b.s4j");
-        // never closed, as after a kill: more tensors than the next one has, and one half-written
-        S4jWriter killed = S4jWriter.create(out);
-        for (int i = 0; i <= samples.tensors.size(); i++) {
-            killed.tensor(TensorInfo.row("t" + i, Encoding.U8, 9), MemorySegment.ofArray(new byte[9]));
+        // more tensors than the next one has, and one half-written
+        try (S4jWriter ended = S4jWriter.create(out)) {
+            for (int i = 0; i <= samples.tensors.size(); i++) {
+                ended.tensor(TensorInfo.row("t" + i, Encoding.U8, 9), MemorySegment.ofArray(new byte[9]));
+            }
+            ended.commit("all", "");
+            ended.tensor(TensorInfo.row("half", Encoding.U8, 9)).write(ByteBuffer.allocate(5));
+            ended.suspend();
         }
-        killed.tensor(TensorInfo.row("half", Encoding.U8, 9)).write(ByteBuffer.allocate(5));
         assertFalse(Files.exists(out));
+        assertTrue(Files.exists(dir.resolve("b.s4j.work/blocks/0")));
         assertArrayEquals(expected, Files.readAllBytes(samples.write(out)));
         assertEquals(List.of("a.s4j", "b.s4j"), names(dir));
 
