@@ -39,8 +39,9 @@ public record Architecture(String family, int layers, int hidden, int intermedia
     static final Set<String> FAMILIES = Set.of("llama");
     /** The activations this version knows. */
     static final Set<String> ACTIVATIONS = Set.of("silu", "gelu_tanh");
-    /** A loop over the layers of a file that says 2^31 must not run before it is refused. */
+    /** Limits, so that no list of 2^31 elements is made for numbers that are refused later. */
     private static final int MAX_LAYERS = 1024;
+    private static final int MAX_HEAD_DIM = 256;
 
     /** Keeps its own copies of the lists. */
     public Architecture {
@@ -54,7 +55,7 @@ public record Architecture(String family, int layers, int hidden, int intermedia
             float normEps, double ropeTheta, boolean tiedEmbeddings) {
         var zeros = Collections.nCopies(Math.clamp(layers, 0, MAX_LAYERS), 0);
         return new Architecture("llama", layers, hidden, intermediate, heads, kvHeads, headDim, vocab, context, normEps, tiedEmbeddings, "silu",
-                1, (float) (1 / StrictMath.sqrt(headDim)), 0, 0, false, false, List.of(Rope.of(headDim, ropeTheta)), zeros, zeros);
+                1, (float) (1 / StrictMath.sqrt(headDim)), 0, 0, false, false, List.of(Rope.of(Math.min(headDim, MAX_HEAD_DIM), ropeTheta)), zeros, zeros);
     }
 
     private static <T> List<T> copy(List<T> list) {
