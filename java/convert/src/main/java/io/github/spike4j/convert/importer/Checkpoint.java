@@ -11,7 +11,7 @@ import io.github.spike4j.format.TokenizerInfo;
 /** A LLaMA of another project's format: q and k in halves order, weights {@code [outputs, inputs]}. */
 public interface Checkpoint extends AutoCloseable {
     /** What can be converted, for messages. */
-    String SUPPORTED = "supported are Hugging Face folders of LlamaForCausalLM and llama2.c .bin files";
+    String SUPPORTED = "supported are Hugging Face folders of LlamaForCausalLM (safetensors or PyTorch) and llama2.c .bin files";
 
     /** Matrices and vectors of a model; a vector is a matrix of one row. */
     enum Weight {
@@ -61,13 +61,17 @@ public interface Checkpoint extends AutoCloseable {
             throw new ConversionException(source + ": no such file or folder");
         }
         if (Files.isDirectory(source)) {
-            return new HuggingFaceCheckpoint(source);
+            return new HuggingFaceCheckpoint(source, null);
         }
-        if (source.getFileName().toString().endsWith(".bin")) {
-            return new Llama2cCheckpoint(source);
-        }
-        if (source.getFileName().toString().equals("config.json") || source.getFileName().toString().endsWith(".safetensors")) {
+        var name = source.getFileName().toString();
+        if (name.equals("config.json") || name.endsWith(".index.json")) {
             throw new ConversionException(source + ": give the folder that it lies in");
+        }
+        if (name.endsWith(".safetensors") || name.matches(".*\\.(bin|pth|pt)") && PyTorchFile.isZip(source)) {
+            return new HuggingFaceCheckpoint(source.toAbsolutePath().getParent(), source);
+        }
+        if (name.endsWith(".bin")) {
+            return new Llama2cCheckpoint(source);
         }
         throw new ConversionException(source + ": unknown kind of checkpoint; " + SUPPORTED);
     }

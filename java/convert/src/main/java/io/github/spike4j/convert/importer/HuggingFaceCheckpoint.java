@@ -4,12 +4,10 @@ import io.github.spike4j.convert.ConversionException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 import tools.jackson.databind.JsonNode;
@@ -17,20 +15,21 @@ import tools.jackson.databind.JsonNode;
 import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.TokenizerInfo;
 
-/** A folder as Hugging Face's transformers saves it: config.json, tokenizer.json, one or more safetensors files. */
+/** A folder as Hugging Face's transformers saves it: config.json, tokenizer.json, safetensors or PyTorch files. */
 final class HuggingFaceCheckpoint implements Checkpoint {
     private static final Pattern LICENSE = Pattern.compile("(?m)\\A---\\s*$(?:(?!^---)[\\s\\S])*?^license:\\s*['\"]?([A-Za-z0-9.+-]+)['\"]?\\s*$");
 
     private final Path folder;
     private final Arena arena = Arena.ofShared();
-    private final Map<String, SafeTensors> files = new LinkedHashMap<>();
+    private final Map<String, StoredTensor> tensors;
     private final Architecture architecture;
     private final JsonNode config;
     private final boolean attentionBias;
     private final boolean mlpBias;
     private final byte[] tokenizerJson;
 
-    HuggingFaceCheckpoint(Path folder) {
+    /** @param given a weight file of the folder, or null: those that transformers would choose */
+    HuggingFaceCheckpoint(Path folder, Path given) {
         this.folder = folder;
         if (!Files.exists(folder.resolve("config.json"))) {
             throw new ConversionException(folder + ": no config.json in this folder; " + SUPPORTED);
@@ -41,7 +40,8 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             mlpBias = config.path("mlp_bias").asBoolean(false);
             architecture = read();
             tokenizerJson = Sources.bytes(folder.resolve("tokenizer.json"));
-            open();
+            tensors = WeightFiles.open(folder, given, arena);
+            check();
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -107,30 +107,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         return n.doubleValue();
     }
 
-    private void open() {
-        var index = folder.resolve("model.safetensors.index.json");
-        var single = folder.resolve("model.safetensors");
-        var names = new TreeSet<String>();
-        if (Files.exists(index)) {
-            for (var e : Sources.json(index).path("weight_map").properties()) {
-                names.add(e.getValue().asString(""));
-            }
-        } else if (Files.exists(single)) {
-            names.add("model.safetensors");
-        } else {
-            throw new ConversionException(folder + ": neither model.safetensors nor model.safetensors.index.json; only safetensors are read");
-        }
-        for (var name : names) {
-            if (!name.matches("[A-Za-z0-9._-]+\\.safetensors")) {
-                throw new ConversionException(index + ": \"" + name + "\" is not a file name of a safetensors file in the folder");
-            }
-            var shard = new SafeTensors(folder.resolve(name), arena);
-            for (var tensor : shard.names()) {
-                if (files.put(tensor, shard) != null) {
-                    throw new ConversionException(folder + ": tensor " + tensor + " is in two files");
-                }
-            }
-        }
+    private void check() {
         for (var w : Weight.values()) {
             int layers = blockName(w) == null ? 1 : architecture.layers();
             for (int i = 0; i < layers; i++) {
@@ -176,12 +153,12 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             case LM_HEAD -> architecture.tiedEmbeddings() ? "model.embed_tokens.weight" : "lm_head.weight";
             default -> "model.layers." + layer + "." + blockName(weight) + (bias ? ".bias" : ".weight");
         };
-        var file = files.get(name);
-        if (file == null) {
+        var tensor = tensors.get(name);
+        if (tensor == null) {
             throw new ConversionException(folder + ": tensor " + name + " is missing; config.json does not match the weights, or a shard is absent");
         }
         var shape = Checkpoint.shape(architecture, weight);
-        return file.matrix(name, shape[0], shape[1]);
+        return tensor.matrix(shape[0], shape[1], "config.json");
     }
 
     @Override

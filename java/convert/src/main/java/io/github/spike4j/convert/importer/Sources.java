@@ -2,13 +2,18 @@ package io.github.spike4j.convert.importer;
 
 import io.github.spike4j.convert.ConversionException;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.CharacterCodingException;
+import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
 import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -47,6 +52,27 @@ public final class Sources {
         } catch (JacksonException e) {
             throw new ConversionException(where + ": " + reason(e), e);
         }
+    }
+
+    /** Reads large JSON as a stream. */
+    static JsonParser parser(byte[] content) {
+        return JSON.createParser(content);
+    }
+
+    /** A whole file, mapped as long as {@code arena} lives. */
+    static MemorySegment map(Path file, Arena arena) {
+        try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+        } catch (IOException e) {
+            throw new ConversionException(file + ": cannot be read: " + reason(e), e);
+        }
+    }
+
+    /** A name from a file, fit for a line of a message. */
+    static String printable(String name) {
+        var line = name.codePoints().map(c -> Character.isISOControl(c) || c == 0x2028 || c == 0x2029 ? '?' : c)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
+        return line.length() <= 200 ? line : line.substring(0, 200) + "...";
     }
 
     /** One line about an exception whose message may be just a path, or long. */

@@ -116,7 +116,7 @@ class ImportTest {
         Files.write(weights, broken);
         fails(folder, "not a safetensors file");
         Files.delete(weights);
-        fails(folder, "neither model.safetensors nor");
+        fails(folder, "no weights: neither model.safetensors, pytorch_model.bin nor");
         Files.writeString(folder.resolve("model.safetensors.index.json"), "{\"weight_map\":{\"x\":\"../../etc/passwd\"}}");
         fails(folder, "not a file name");
     }
