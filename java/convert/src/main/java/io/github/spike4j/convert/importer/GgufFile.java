@@ -1,14 +1,14 @@
 package io.github.spike4j.convert.importer;
 
 import io.github.spike4j.convert.ConversionException;
+import io.github.spike4j.convert.importer.GgufValue.Type;
+import io.github.spike4j.convert.tokenizer.GgufMetadata;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -24,7 +24,7 @@ import java.util.regex.Pattern;
  * value), tensors (name, shape, type, offset), data. Everything is checked against the file's size before it is used; no tensor is read
  * before it is asked for.
  */
-final class GgufFile {
+final class GgufFile implements GgufMetadata {
     private static final byte[] MAGIC = {'G', 'G', 'U', 'F'};
     private static final int MAX_KEYS = 1 << 16;
     private static final int MAX_TENSORS = 1 << 17;
@@ -46,7 +46,7 @@ final class GgufFile {
 
     /** Maps the file, and those that it is a part with, into the arena. */
     GgufFile(Path file, Arena arena) {
-        this(file, map(file, arena), arena);
+        this(file, Sources.map(file, arena), arena);
     }
 
     /** Reads a file that is mapped already. */
@@ -69,7 +69,7 @@ final class GgufFile {
             if (!Files.exists(path)) {
                 throw new ConversionException(path + ": no such file; it is part " + i + " of the " + parts + " of " + file.getFileName());
             }
-            var part = i == own ? given : new Part(path, map(path, arena));
+            var part = i == own ? given : new Part(path, Sources.map(path, arena));
             if (part.number("split.count", 1) != parts || part.number("split.no", 0) != i - 1) {
                 throw new ConversionException(path + ": is not part " + i + " of " + parts + ", as its name says");
             }
@@ -78,14 +78,6 @@ final class GgufFile {
         int expected = given.number("split.tensors.count", tensors.size());
         if (expected != tensors.size()) {
             throw new ConversionException(file + ": its parts have " + tensors.size() + " tensors, not " + expected);
-        }
-    }
-
-    private static MemorySegment map(Path file, Arena arena) {
-        try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-        } catch (IOException e) {
-            throw new ConversionException(file + ": cannot be read: " + Sources.reason(e), e);
         }
     }
 
@@ -110,8 +102,14 @@ final class GgufFile {
         }
     }
 
-    Path file() {
-        return file;
+    @Override
+    public String file() {
+        return file.toString();
+    }
+
+    /** Without its folder. */
+    String name() {
+        return file.getFileName().toString();
     }
 
     int version() {
@@ -135,6 +133,84 @@ final class GgufFile {
 
     boolean has(String tensor) {
         return tensors.containsKey(tensor);
+    }
+
+    /** The length of a row first; null if there is no such tensor. */
+    long[] shape(String tensor) {
+        return has(tensor) ? tensors.get(tensor).shape : null;
+    }
+
+    boolean isArray(String key) {
+        return metadata.containsKey(key) && metadata.get(key).isArray();
+    }
+
+    private <T> T value(String key, Class<T> type, String name) {
+        var value = metadata.get(key);
+        if (value == null) {
+            return null;
+        }
+        if (value.isArray() || !type.isInstance(value.get())) {
+            throw new ConversionException(file + ": " + key + " is not " + name);
+        }
+        return type.cast(value.get());
+    }
+
+    /** Null if there is no such key, as in all of these. */
+    @Override
+    public String string(String key) {
+        return value(key, String.class, "a string");
+    }
+
+    @Override
+    public Long integer(String key) {
+        return value(key, Long.class, "an integer below 2^63");
+    }
+
+    /** Of any kind. */
+    Double number(String key) {
+        var n = value(key, Number.class, "a number");
+        return n == null ? null : Double.valueOf(n.doubleValue());
+    }
+
+    @Override
+    public Boolean bool(String key) {
+        return value(key, Boolean.class, "a boolean");
+    }
+
+    private List<Object> array(String key, String name, Type... types) {
+        var value = metadata.get(key);
+        if (value == null) {
+            return null;
+        }
+        if (!value.isArray() || !List.of(types).contains(value.elementType())) {
+            throw new ConversionException(file + ": " + key + " is not an array of " + name);
+        }
+        return value.first(value.count());
+    }
+
+    @Override
+    public String[] strings(String key) {
+        var all = array(key, "strings", Type.STRING);
+        return all == null ? null : all.toArray(String[]::new);
+    }
+
+    @Override
+    public float[] floats(String key) {
+        var all = array(key, "32-bit floats", Type.FLOAT32);
+        if (all == null) {
+            return null;
+        }
+        var values = new float[all.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (Float) all.get(i);
+        }
+        return values;
+    }
+
+    @Override
+    public int[] integers(String key) {
+        var all = array(key, "integers of 32 bits", Type.UINT8, Type.INT8, Type.UINT16, Type.INT16, Type.UINT32, Type.INT32);
+        return all == null ? null : all.stream().mapToInt(n -> ((Long) n).intValue()).toArray();
     }
 
     /** The tensor as a matrix of the shape that the model needs (a vector has one row). */
