@@ -25,6 +25,7 @@ final class SafeTensors {
 
     private final Path file;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>();
 
     private record Entry(String name, String type, long[] shape, long begin, long end) { }
 
@@ -35,6 +36,13 @@ final class SafeTensors {
     /** The tensors of a file, mapped as long as {@code arena} lives. */
     static Map<String, StoredTensor> read(Path file, Arena arena) {
         return new SafeTensors(file).read(Sources.map(file, arena));
+    }
+
+    /** What a file says about itself. */
+    static Map<String, String> metadata(Path file, Arena arena) {
+        var reader = new SafeTensors(file);
+        reader.read(Sources.map(file, arena));
+        return reader.metadata;
     }
 
     private Map<String, StoredTensor> read(MemorySegment map) {
@@ -79,7 +87,7 @@ final class SafeTensors {
             var name = Sources.printable(p.currentName());
             p.nextToken();
             if (name.equals("__metadata__")) {
-                p.skipChildren();
+                metadata(p);
                 continue;
             }
             var entry = entry(name, p);
@@ -89,6 +97,22 @@ final class SafeTensors {
         }
         if (p.nextToken() != null) {
             throw bad("something follows its header's JSON object");
+        }
+    }
+
+    /** Strings by key, which is all that the format allows; other values are passed over. */
+    private void metadata(JsonParser p) {
+        if (p.currentToken() != JsonToken.START_OBJECT) {
+            p.skipChildren();
+            return;
+        }
+        while (p.nextToken() == JsonToken.PROPERTY_NAME) {
+            var key = p.currentName();
+            if (p.nextToken() == JsonToken.VALUE_STRING) {
+                metadata.put(key, p.getString());
+            } else {
+                p.skipChildren();
+            }
         }
     }
 
