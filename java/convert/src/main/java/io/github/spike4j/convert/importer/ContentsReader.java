@@ -78,6 +78,10 @@ public final class ContentsReader {
             try (var checkpoint = Checkpoint.open(source)) {
                 return new SourceContents(kind, bytes, checkpoint.architecture(), null, metadata, tensors);
             } catch (ConversionException e) {
+                if (kind.equals("llama2c")) {
+                    // Such a file has no sign of its own: only if all of it fits is it one.
+                    throw e;
+                }
                 return new SourceContents(kind, bytes, null, e.getMessage(), metadata, tensors);
             }
         }
