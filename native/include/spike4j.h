@@ -31,7 +31,7 @@ extern "C" {
 #define S4J_API __attribute__((visibility("default")))
 #endif
 
-#define S4J_ABI_VERSION 1
+#define S4J_ABI_VERSION 2
 
 /* Segments of an input group; range sets have the same bound. */
 #define S4J_MAX_SEGMENTS 4
@@ -71,10 +71,16 @@ enum s4j_k_mode {
     S4J_K_FROZEN = 1, /* K ranges per channel, frozen at calibration */
 };
 
-/* Flags of s4j_linear, s4j_linear_planes, s4j_dense. */
+/* Flags of s4j_linear, s4j_linear_planes, s4j_dense, s4j_rmsnorm. */
 enum s4j_linear_flag {
     S4J_STORE = 0, /* y = result */
     S4J_ADD = 1,   /* y = y + result (the residual, N9) */
+};
+
+/* The function of the gate, N9. */
+enum s4j_activation {
+    S4J_SILU = 0,
+    S4J_GELU_TANH = 1,
 };
 
 /* ------------------------------------------------------------------ library ------------------------------------------ */
@@ -194,19 +200,23 @@ S4J_API int32_t s4j_dense(const s4j_kernels *k, const s4j_dense_weights *w, cons
 
 /* ------------------------------------------------------------------ rows of floats ----------------------------------- */
 
-/* RMSNorm N2 of rows [begin, end): y = (x * r) * weight. A row whose SUM32 is not finite becomes all NaN and
- * S4J_E_NONFINITE is returned after all rows. y may be x. */
+/* RMSNorm N2 of rows [begin, end): y (+)= (x * r) * weight. A row whose SUM32 is not finite becomes all NaN and
+ * S4J_E_NONFINITE is returned after all rows. y may be x. eps is finite and not negative. */
 S4J_API int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels,
-                            float eps, float *y, int64_t y_stride, int64_t begin, int64_t end);
+                            float eps, float *y, int64_t y_stride, int32_t flags, int64_t begin, int64_t end);
 
-/* N9: y[r][i] = (g / (1 + exp(-g))) * u with g = gate_up[r][i], u = gate_up[r][channels + i], rows [begin, end). */
-S4J_API int32_t s4j_silu_mul(const s4j_kernels *k, const float *gate_up, int64_t stride, int64_t channels, float *y,
-                             int64_t y_stride, int64_t begin, int64_t end);
+/* N9, gated unit: y[r][i] = activation(gate_up[r][i]) * gate_up[r][channels + i], rows [begin, end); enum s4j_activation. */
+S4J_API int32_t s4j_glu(const s4j_kernels *k, int32_t activation, const float *gate_up, int64_t stride, int64_t channels,
+                        float *y, int64_t y_stride, int64_t begin, int64_t end);
 
-/* Embedding rows: y[i] = table[ids[i]], i in [begin, end). table: row-major [vocab][channels] of dtype.
- * An id outside 0..vocab-1 gives S4J_E_ARGUMENT before anything is written. */
-S4J_API int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels,
+/* Embedding rows: y[i] = table[ids[i]] * scale, i in [begin, end). table: row-major [vocab][channels] of dtype. scale is positive
+ * and finite. An id outside 0..vocab-1 gives S4J_E_ARGUMENT before anything is written. */
+S4J_API int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale,
                           const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end);
+
+/* N6 softcap in place: x[r][i] = cap tanh(x[r][i] / cap), rows [begin, end). cap is positive and finite. */
+S4J_API int32_t s4j_softcap(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, float cap, int64_t begin,
+                            int64_t end);
 
 /* *index = position of the maximum of x[0..n), the lowest one on ties. S4J_E_NONFINITE (index 0) if a NaN is present. n >= 1. */
 S4J_API int32_t s4j_argmax(const s4j_kernels *k, const float *x, int64_t n, int64_t *index);
@@ -242,7 +252,9 @@ typedef struct s4j_attention {
     int64_t head_dim;  /* even, 2..256 */
     int64_t q_padded;  /* stride of a query's codes: at least pad16(k_channels[0]) + pad16(k_channels[1]) of each kv head,
                           a multiple of 64, at most 4096 */
-    float kappa;       /* (float) (1 / sqrt(head_dim)) */
+    int64_t window;    /* a position sees itself and the window - 1 before it; 0: all before it */
+    float kappa;       /* factor on scores, positive and finite; (float) (1 / sqrt(head_dim)) in most models */
+    float softcap;     /* soft cap of scores (N6), finite; 0: none */
     int32_t q_bits;    /* 2..8 */
     int32_t k_bits[2]; /* ordinary, salient, 2..8 */
     int32_t v_bits[2]; /* ordinary, salient, 2..8; the salient width is v_bits[0] + 1 or equal */
@@ -254,7 +266,7 @@ typedef struct s4j_attention {
 typedef struct s4j_sequence {
     int64_t row;      /* first token's row in the batch */
     int64_t rows;     /* tokens, >= 1; row + rows and position + rows are at most INT32_MAX */
-    int64_t position; /* position of the first token; its keys see positions 0..position */
+    int64_t position; /* position of the first token */
     uint8_t *const *blocks; /* [ceil((position + rows) / S4J_PAGE)] KV blocks, each 64-byte aligned; a call
                                looks only at those that its rows read or write */
 } s4j_sequence;

@@ -42,7 +42,9 @@ static batch random_batch(int dense, int64_t context, int64_t head_dim, int64_t 
     a->head_dim = head_dim ? head_dim : rnd_one_in(5) ? PICK(2, 128, 256) : 2 * rnd_in(1, 40);
     a->kv_heads = kv_heads ? kv_heads : rnd_in(1, MOST_KV);
     a->heads = a->kv_heads * (per ? per : rnd_in(1, 3));
-    a->kappa = (float)(1.0 / sqrt((double)a->head_dim));
+    a->kappa = (float)(1.0 / sqrt((double)a->head_dim)) * (benching || rnd_one_in(2) ? 1.0f : 0.5f + fabsf(rnd_float()));
+    a->softcap = benching || rnd_one_in(2) ? 0.0f : (float)PICK(1, 2, 50);
+    a->window = benching || context || rnd_one_in(2) ? 0 : rnd_one_in(3) ? rnd_in(1, 9) : rnd_in(1, 150);
     a->q_bits = benching ? 4 : rnd_one_in(2) ? 8 : (int32_t)rnd_in(2, 8);
     for (int i = 0; i < 2; i++) {
         a->k_bits[i] = benching ? 4 + i : (int32_t)rnd_in(2, 8);
@@ -151,10 +153,43 @@ static void spoil_tokens(batch *t)
 static void describe_batch(const batch *t)
 {
     const s4j_attention *a = &t->a;
-    describe("%lld/%lld heads of %lld, q%d k%d/%d (%lld salient, %s) v%d/%d (%lld), %lld sequences, %lld rows, context %lld",
+    describe("%lld/%lld heads of %lld, q%d k%d/%d (%lld salient, %s) v%d/%d (%lld), %lld sequences, %lld rows, context %lld, window %lld, cap %g",
              (long long)a->heads, (long long)a->kv_heads, (long long)a->head_dim, a->q_bits, a->k_bits[0], a->k_bits[1],
              (long long)t->head[0].k_channels[1], a->k_mode == S4J_K_TOKEN ? "token" : "frozen", a->v_bits[0], a->v_bits[1],
-             (long long)t->head[0].v_channels[1], (long long)t->seqs, (long long)t->rows, (long long)t->context);
+             (long long)t->head[0].v_channels[1], (long long)t->seqs, (long long)t->rows, (long long)t->context,
+             (long long)a->window, (double)a->softcap);
+}
+
+/* Nothing before the window of row `begin` may be read beyond its page, nor change a bit: blocks are taken away, and of the page in
+ * which the window starts all scales (spiking) or keys and values (dense) before it become NaN. */
+static void spoil_unseen(const batch *t, const s4j_sequence *seq, int64_t begin, int dense)
+{
+    for (int64_t i = 0; i < t->seqs; i++) {
+        const s4j_sequence *s = &seq[i];
+        if (begin >= s->row + s->rows) {
+            continue;
+        }
+        const int64_t first = s4j_first_seen(&t->a, s->position + (begin > s->row ? begin - s->row : 0));
+        uint8_t **blocks = (uint8_t **)(uintptr_t)s->blocks;
+        for (int64_t p = 0; p < first / S4J_PAGE; p++) {
+            blocks[p] = NULL;
+        }
+        for (int64_t h = 0; h < t->a.kv_heads; h++) {
+            uint8_t *page = blocks[first / S4J_PAGE] + t->head[h].page_offset;
+            float *f = (float *)(void *)page;
+            const int64_t d = t->a.head_dim;
+            for (int64_t p = 0; p < first % S4J_PAGE; p++) {
+                if (dense) {
+                    for (int64_t c = 0; c < d; c++) {
+                        f[c * S4J_PAGE + p] = f[(S4J_PAGE + p) * d + c] = NAN;
+                    }
+                } else {
+                    const s4j_page parts = s4j_page_of(&t->a, &t->head[h]);
+                    f[parts.k_scale / 4 + p] = f[parts.k_scale / 4 + S4J_PAGE + p] = f[parts.v_scale / 4 + p] = NAN;
+                }
+            }
+        }
+    }
 }
 
 static void same_blocks(const batch *t, const s4j_sequence *a, const s4j_sequence *b)
@@ -245,6 +280,8 @@ static void bench_attend(void)
 /* One call of the base, one of the test, on a random part of the rows and kv heads. */
 static void compare_attend(batch *t, const s4j_sequence *seq, const s4j_queries *q, int finite)
 {
+    const int64_t begin = rnd_in(0, t->rows - 1), end = rnd_in(begin + (t->rows == 1), t->rows), h = rnd_in(0, t->a.kv_heads - 1);
+    spoil_unseen(t, seq, begin, 0);
     seal(q->code);
     for (int64_t i = 0; i < t->seqs; i++) {
         for (int64_t p = 0; p < pages(&seq[i]); p++) {
@@ -257,7 +294,6 @@ static void compare_attend(batch *t, const s4j_sequence *seq, const s4j_queries 
     fill(a, t->rows * stride, 0, 0);
     memcpy(b, a, (size_t)(t->rows * stride) * sizeof(float));
     describe_batch(t);
-    const int64_t begin = rnd_in(0, t->rows - 1), end = rnd_in(begin + (t->rows == 1), t->rows), h = rnd_in(0, t->a.kv_heads - 1);
     same_int(s4j_attend(base, &t->a, q, seq, t->seqs, a, stride, scratch, bytes, begin, end, h, t->a.kv_heads),
              s4j_attend(test, &t->a, q, seq, t->seqs, b, stride, scratch, bytes, begin, end, h, t->a.kv_heads), "status");
     if (finite) {
@@ -275,6 +311,7 @@ static void attend_extremes(int64_t n)
     s4j_attention *a = &t.a;
     s4j_kv_head *kv = t.head;
     a->kv_head = kv;
+    a->softcap = 0.0f;
     a->q_bits = q_bits;
     a->k_bits[0] = a->k_bits[1] = k_bits;
     kv->k_channels[1] = PICK(0, d);
@@ -333,6 +370,11 @@ void check_attend(int64_t n)
     const int deep = n % 100 == 99; /* beyond every int32 budget of N8, all values at the top */
     batch t = random_batch(0, deep ? 17000 : n % 20 == 19 ? rnd_in(300, 2600) : 0, deep ? 16 : 0, deep ? 1 : 0, deep ? 1 : 0);
     t.a.kv_head = t.head;
+    if (deep) {
+        t.a.softcap = 0.0f;
+    } else if (n % 40 == 39) {
+        t.a.window = rnd_in(1, t.context);
+    }
     const int pattern = deep ? 2 : rnd_one_in(2) ? -1 : 0;
     fill_tokens(&t, pattern);
     if (pattern < 0) {
@@ -391,6 +433,11 @@ void check_dense_attend(int64_t n)
             }
         }
     }
+    const int64_t begin = rnd_in(0, t.rows - 1), end = rnd_in(begin, t.rows), h = rnd_in(0, t.a.kv_heads - 1);
+    if (n % 40 == 39) {
+        t.a.window = rnd_in(1, t.context);
+    }
+    spoil_unseen(&t, seq, begin, 1);
     const int64_t bytes = s4j_attend_scratch(&t.a, t.context), stride = t.a.heads * t.a.head_dim + rnd_in(0, 3);
     void *scratch = buffer(bytes, 64);
     float *a = NEW(float, t.rows * stride), *b = NEW(float, t.rows * stride);
@@ -402,7 +449,6 @@ void check_dense_attend(int64_t n)
                TIME(s4j_dense_attend(test, &t.a, t.qkv, t.qkv_stride, seq, 1, b, stride, scratch, bytes, 0, 1, 0, 1)), "GMAC/s", 0, "");
         return;
     }
-    const int64_t begin = rnd_in(0, t.rows - 1), end = rnd_in(begin, t.rows), h = rnd_in(0, t.a.kv_heads - 1);
     same_int(s4j_dense_attend(base, &t.a, t.qkv, t.qkv_stride, seq, t.seqs, a, stride, scratch, bytes, begin, end, h, t.a.kv_heads),
              s4j_dense_attend(test, &t.a, t.qkv, t.qkv_stride, seq, t.seqs, b, stride, scratch, bytes, begin, end, h, t.a.kv_heads), "status");
     same_floats(a, b, t.rows * stride, "out");

@@ -1,4 +1,5 @@
-/* rmsnorm, silu_mul, embed, argmax, and the two bounds. */
+/* rmsnorm, glu, embed, softcap, argmax, and the two bounds. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,29 +29,30 @@ void check_rmsnorm(int64_t n)
     const int64_t stride = channels + rnd_in(0, 3), begin = benching ? 0 : rnd_in(0, rows - 1);
     float *x = random_rows(rows, stride, channels), *weight = NEW(float, channels), *a, *b;
     fill(weight, channels, 0, 0);
+    const int32_t flags = !benching && rnd_one_in(3) ? S4J_ADD : S4J_STORE;
     seal(weight);
-    describe("%lld rows x %lld", (long long)rows, (long long)channels);
+    describe("%lld rows x %lld%s", (long long)rows, (long long)channels, flags == S4J_ADD ? ", added" : "");
     outputs(&a, &b, (rows - 1) * stride + channels);
     if (benching) {
         fill(x, (rows - 1) * stride + channels, 0, 0);
-        report("8 x 2048", (double)(rows * channels), TIME(s4j_rmsnorm(test, x, stride, weight, channels, 1e-5f, b, stride, 0, rows)),
+        report("8 x 2048", (double)(rows * channels), TIME(s4j_rmsnorm(test, x, stride, weight, channels, 1e-5f, b, stride, flags, 0, rows)),
                "Gchannels/s", 0, "");
         return;
     }
     if (rnd_one_in(3)) { /* in place */
         memcpy(a, x, (size_t)((rows - 1) * stride + channels) * sizeof(float));
         memcpy(b, x, (size_t)((rows - 1) * stride + channels) * sizeof(float));
-        same_int(s4j_rmsnorm(base, a, stride, weight, channels, 1e-5f, a, stride, begin, rows),
-                 s4j_rmsnorm(test, b, stride, weight, channels, 1e-5f, b, stride, begin, rows), "status");
+        same_int(s4j_rmsnorm(base, a, stride, weight, channels, 1e-5f, a, stride, flags, begin, rows),
+                 s4j_rmsnorm(test, b, stride, weight, channels, 1e-5f, b, stride, flags, begin, rows), "status");
     } else {
         seal(x);
-        same_int(s4j_rmsnorm(base, x, stride, weight, channels, 1e-5f, a, stride, begin, rows),
-                 s4j_rmsnorm(test, x, stride, weight, channels, 1e-5f, b, stride, begin, rows), "status");
+        same_int(s4j_rmsnorm(base, x, stride, weight, channels, 1e-5f, a, stride, flags, begin, rows),
+                 s4j_rmsnorm(test, x, stride, weight, channels, 1e-5f, b, stride, flags, begin, rows), "status");
     }
     same_floats(a, b, (rows - 1) * stride + channels, "y");
 }
 
-void check_silu_mul(int64_t n)
+void check_glu(int64_t n)
 {
     (void)n;
     const int64_t channels = benching ? 5632 : rnd_in(1, 150), rows = rnd_in(1, 4), stride = 2 * channels + rnd_in(0, 3);
@@ -65,13 +67,16 @@ void check_silu_mul(int64_t n)
     }
     seal(x);
     outputs(&a, &b, (rows - 1) * y_stride + channels);
-    describe("%lld rows x %lld", (long long)rows, (long long)channels);
+    const int32_t activation = (int32_t)PICK(S4J_SILU, S4J_GELU_TANH);
+    describe("%s, %lld rows x %lld", activation == S4J_SILU ? "silu" : "gelu_tanh", (long long)rows, (long long)channels);
     if (benching) {
-        report("5632", (double)channels, TIME(s4j_silu_mul(test, x, stride, channels, b, y_stride, 0, 1)), "Gchannels/s", 0, "");
+        report("silu, 5632", (double)channels, TIME(s4j_glu(test, S4J_SILU, x, stride, channels, b, y_stride, 0, 1)), "Gchannels/s", 0, "");
+        report("gelu_tanh, 5632", (double)channels, TIME(s4j_glu(test, S4J_GELU_TANH, x, stride, channels, b, y_stride, 0, 1)),
+               "Gchannels/s", 0, "");
         return;
     }
-    same_int(s4j_silu_mul(base, x, stride, channels, a, y_stride, begin, rows),
-             s4j_silu_mul(test, x, stride, channels, b, y_stride, begin, rows), "status");
+    same_int(s4j_glu(base, activation, x, stride, channels, a, y_stride, begin, rows),
+             s4j_glu(test, activation, x, stride, channels, b, y_stride, begin, rows), "status");
     same_floats(a, b, (rows - 1) * y_stride + channels, "y");
 }
 
@@ -88,16 +93,37 @@ void check_embed(int64_t n)
     for (int64_t i = 0; i < rows; i++) {
         ids[i] = (int32_t)rnd_in(0, vocab - 1);
     }
+    const float scale = benching || rnd_one_in(2) ? 1.0f : 0.01f + 50.0f * fabsf(rnd_float());
     float *a, *b;
     outputs(&a, &b, (rows - 1) * stride + channels);
-    describe("%s, %lld ids x %lld", dtype == S4J_F32 ? "f32" : "bf16", (long long)rows, (long long)channels);
+    describe("%s, %lld ids x %lld, times %a", dtype == S4J_F32 ? "f32" : "bf16", (long long)rows, (long long)channels, (double)scale);
     if (benching) {
-        report("2048", (double)channels, TIME(s4j_embed(test, table, dtype, vocab, channels, ids, b, stride, 0, 1)), "Gchannels/s", 0, "");
+        report("2048", (double)channels, TIME(s4j_embed(test, table, dtype, vocab, channels, scale, ids, b, stride, 0, 1)), "Gchannels/s", 0, "");
         return;
     }
-    same_int(s4j_embed(base, table, dtype, vocab, channels, ids, a, stride, begin, rows),
-             s4j_embed(test, table, dtype, vocab, channels, ids, b, stride, begin, rows), "status");
+    same_int(s4j_embed(base, table, dtype, vocab, channels, scale, ids, a, stride, begin, rows),
+             s4j_embed(test, table, dtype, vocab, channels, scale, ids, b, stride, begin, rows), "status");
     same_floats(a, b, (rows - 1) * stride + channels, "y");
+}
+
+void check_softcap(int64_t n)
+{
+    (void)n;
+    const int64_t channels = benching ? 32000 : rnd_in(1, 150), rows = rnd_in(1, 4), stride = channels + rnd_in(0, 3);
+    const int64_t begin = rnd_in(0, rows - 1), size = (rows - 1) * stride + channels;
+    const float cap = benching ? 30.0f : (float)PICK(30, 50, 1) * (rnd_one_in(2) ? 1.0f : fabsf(rnd_float()) + 0.1f);
+    float *a = random_rows(rows, stride, channels), *b = NEW(float, size);
+    for (int64_t i = 0; i < size; i += 3) {
+        a[i] = rnd_float() * 100.0f;
+    }
+    memcpy(b, a, (size_t)size * sizeof(float));
+    describe("%lld rows x %lld, cap %a", (long long)rows, (long long)channels, (double)cap);
+    if (benching) {
+        report("32000", (double)channels, TIME(s4j_softcap(test, b, stride, channels, cap, 0, 1)), "Gchannels/s", 0, "");
+        return;
+    }
+    same_int(s4j_softcap(base, a, stride, channels, cap, begin, rows), s4j_softcap(test, b, stride, channels, cap, begin, rows), "status");
+    same_floats(a, b, size, "x");
 }
 
 void check_argmax(int64_t n)

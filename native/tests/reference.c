@@ -49,6 +49,13 @@ static float exp_n6(float x)
     return ldexpf(p, (int)n);
 }
 
+/* softcap of N6. */
+static float softcap_n6(float x, float cap)
+{
+    float u = exp_n6(-2.0f * fabsf(x / cap)), y = (1.0f - u) / (1.0f + u) * cap;
+    return signbit(x) ? -y : y;
+}
+
 /* N3 for values whose range is given. */
 static int32_t zero_of(float lo, float s, int32_t bits)
 {
@@ -309,7 +316,7 @@ static int32_t dense(const s4j_dense_weights *w, const float *x, int64_t x_strid
 }
 
 static int32_t rmsnorm(const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y,
-                       int64_t y_stride, int64_t begin, int64_t end)
+                       int64_t y_stride, int32_t flags, int64_t begin, int64_t end)
 {
     int32_t status = S4J_OK;
     for (int64_t r = begin; r < end; r++) {
@@ -332,28 +339,29 @@ static int32_t rmsnorm(const float *x, int64_t x_stride, const float *weight, in
         }
         float inv = 1.0f / sqrtf(sum / (float)channels + eps);
         for (int64_t i = 0; i < channels; i++) {
-            float scaled = v[i] * inv;
-            y[r * y_stride + i] = bad(sum) ? NAN : scaled * weight[i];
+            float scaled = v[i] * inv, normed = bad(sum) ? NAN : scaled * weight[i];
+            y[r * y_stride + i] = flags == S4J_ADD ? y[r * y_stride + i] + normed : normed;
         }
         status = bad(sum) ? S4J_E_NONFINITE : status;
     }
     return status;
 }
 
-static int32_t silu_mul(const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin,
-                        int64_t end)
+static int32_t glu(int32_t activation, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride,
+                   int64_t begin, int64_t end)
 {
     for (int64_t r = begin; r < end; r++) {
         for (int64_t i = 0; i < channels; i++) {
             float g = gate_up[r * stride + i], u = gate_up[r * stride + channels + i];
-            float gate = g / (1.0f + exp_n6(-g));
+            float square = g * g, t = activation == S4J_SILU ? g : g * fmaf(square, 0x1.2444f2p-4f, 0x1.988454p+0f);
+            float gate = g / (1.0f + exp_n6(-t));
             y[r * y_stride + i] = gate * u;
         }
     }
     return S4J_OK;
 }
 
-static int32_t embed(const void *table, int32_t dtype, int64_t vocab, int64_t channels, const int32_t *ids, float *y,
+static int32_t embed(const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale, const int32_t *ids, float *y,
                      int64_t y_stride, int64_t begin, int64_t end)
 {
     (void)vocab;
@@ -368,7 +376,18 @@ static int32_t embed(const void *table, int32_t dtype, int64_t vocab, int64_t ch
                 memcpy(&h, at, 2);
                 f = bf16(h);
             }
+            f = scale == 1 ? f : f * scale;
             memcpy(&y[i * y_stride + c], &f, 4);
+        }
+    }
+    return S4J_OK;
+}
+
+static int32_t softcap(float *x, int64_t x_stride, int64_t channels, float cap, int64_t begin, int64_t end)
+{
+    for (int64_t r = begin; r < end; r++) {
+        for (int64_t i = 0; i < channels; i++) {
+            x[r * x_stride + i] = softcap_n6(x[r * x_stride + i], cap);
         }
     }
     return S4J_OK;
@@ -632,8 +651,9 @@ static int32_t attend(const s4j_attention *a, const s4j_queries *q, const s4j_se
             const s4j_kv_head *kv = &a->kv_head[h / per];
             const struct page p = page_parts(a, kv);
             int64_t n = s->position + r - s->row + 1, slot = r * a->heads + h;
+            int64_t first = a->window && n > a->window ? n - a->window : 0;
             float m = -INFINITY;
-            for (int64_t t = 0; t < n; t++) {
+            for (int64_t t = first; t < n; t++) {
                 uint8_t *block = s->blocks[t / 64];
                 int64_t D[2] = {0, 0};
                 for (int64_t c = 0; c < d; c++) {
@@ -653,11 +673,12 @@ static int32_t attend(const s4j_attention *a, const s4j_queries *q, const s4j_se
                     b = kv->k_channels[0] && kv->k_channels[1] ? fmaf((float)D[1], s1, b) : b;
                     e[t] = b * S;
                 }
+                e[t] = a->softcap > 0 ? softcap_n6(e[t], a->softcap) : e[t];
                 m = fmaxf(m, e[t]);
             }
             int64_t L = 0;
             float R = 0;
-            for (int64_t t = 0; t < n; t++) {
+            for (int64_t t = first; t < n; t++) {
                 e[t] = exp_n6(e[t] - m);
                 L += (int64_t)rintf(e[t] * 0x1p22f);
                 e[t] = e[t] * get_f(s->blocks[t / 64] + p.v_scale, t % 64);
@@ -666,7 +687,7 @@ static int32_t attend(const s4j_attention *a, const s4j_queries *q, const s4j_se
             for (int64_t c = 0; c < d; c++) {
                 int i = c >= kv->v_channels[0];
                 int64_t N = 0;
-                for (int64_t t = 0; t < n; t++) {
+                for (int64_t t = first; t < n; t++) {
                     uint8_t *block = s->blocks[t / 64];
                     int64_t v = v_cell(a, kv, block, i, t % 64, i ? c - kv->v_channels[0] : c, -1);
                     N += (int64_t)rintf(clampf(e[t] * (0x1p22f / R), 0, 0x1p22f)) * (v - block[p.v_zero + 64 * i + t % 64]);
@@ -718,13 +739,15 @@ static int32_t dense_attend(const s4j_attention *a, const float *qkv, int64_t qk
         const s4j_sequence *s = sequence_of(seq, seqs, r);
         for (int64_t h = head_begin * per; s && h < head_end * per; h++) {
             int64_t offset = a->kv_head[h / per].page_offset, n = s->position + r - s->row + 1;
+            int64_t first = a->window && n > a->window ? n - a->window : 0;
             float m = -INFINITY;
-            for (int64_t t = 0; t < n; t++) {
+            for (int64_t t = first; t < n; t++) {
                 float k[256];
                 for (int64_t c = 0; c < d; c++) {
                     k[c] = get_f(s->blocks[t / 64] + offset, c * 64 + t % 64);
                 }
                 e[t] = dot256(k, qkv + r * qkv_stride + h * d, d) * a->kappa;
+                e[t] = a->softcap > 0 ? softcap_n6(e[t], a->softcap) : e[t];
                 m = fmaxf(m, e[t]);
             }
             for (int64_t c = 0; c < d; c++) {
@@ -732,6 +755,9 @@ static int32_t dense_attend(const s4j_attention *a, const float *qkv, int64_t qk
                 for (int64_t b = 0; b < n; b += 256) {
                     float l = 0, v = 0;
                     for (int64_t t = b; t < n && t < b + 256; t++) {
+                        if (t < first) {
+                            continue;
+                        }
                         float p = exp_n6(e[t] - m);
                         l += p;
                         v = fmaf(p, get_f(s->blocks[t / 64] + offset + d * 64 * 4, t % 64 * d + c), v);

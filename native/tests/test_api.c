@@ -137,19 +137,33 @@ static void rows(const s4j_kernels *k)
     int64_t index, macs, sink;
     uint64_t word;
     uint8_t step[16];
-    REFUSED(s4j_rmsnorm(k, x, 1, x, 0, 1e-5f, y, 1, 0, 1));
-    REFUSED(s4j_rmsnorm(k, x, 1, x, 1, NAN, y, 1, 0, 1));
-    REFUSED(s4j_silu_mul(k, x, 2, 0, y, 1, 0, 1));
+    REFUSED(s4j_rmsnorm(k, x, 1, x, 0, 1e-5f, y, 1, S4J_STORE, 0, 1));
+    REFUSED(s4j_rmsnorm(k, x, 1, x, 1, NAN, y, 1, S4J_STORE, 0, 1));
+    REFUSED(s4j_rmsnorm(k, x, 1, x, 1, INFINITY, y, 1, S4J_STORE, 0, 1));
+    REFUSED(s4j_rmsnorm(k, x, 1, x, 1, 1e-5f, y, 1, 2, 0, 1));
+    REFUSED(s4j_glu(k, S4J_SILU, x, 2, 0, y, 1, 0, 1));
+    REFUSED(s4j_glu(k, 2, x, 2, 1, y, 1, 0, 1));
+    REFUSED(s4j_glu(k, -1, x, 2, 1, y, 1, 0, 1));
     y[0] = 5.0f;
-    REFUSED(s4j_embed(k, x, S4J_F32, 7, 1, ids, y, 1, 0, 2));
+    REFUSED(s4j_embed(k, x, S4J_F32, 7, 1, 1.0f, ids, y, 1, 0, 2));
     expect(5, (int64_t)y[0], "embed wrote before it refused");
+    const float factors[] = {0.0f, -1.0f, NAN, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        REFUSED(s4j_embed(k, x, S4J_F32, 8, 1, factors[i], ids, y, 1, 0, 2));
+        REFUSED(s4j_softcap(k, y, 1, 1, factors[i], 0, 1));
+    }
+    FINE(s4j_softcap(k, y, 1, 1, 1.0f, 0, 1));
+    REFUSED(s4j_softcap(k, NULL, 1, 1, 1.0f, 0, 1));
+    REFUSED(s4j_softcap(k, y, 1, 0, 1.0f, 0, 1));
+    REFUSED(s4j_softcap(k, y, 1, INT64_MAX, 1.0f, 0, 1));
+    REFUSED(s4j_softcap(k, y, 1, 1, 1.0f, 1, 0));
     REFUSED(s4j_argmax(k, x, 0, &index));
     REFUSED(s4j_spike_steps(k, data, 1, 0, 1, step));
     REFUSED(s4j_spike_steps(k, data, 1, 4, 17, step));
     REFUSED(s4j_spike_steps(k, data, INT64_MAX, 4, 16, step));
-    REFUSED(s4j_rmsnorm(k, x, 1, x, INT64_MAX, 1e-5f, y, 1, 0, 1));
-    REFUSED(s4j_silu_mul(k, x, 2, INT64_MAX, y, 1, 0, 1));
-    REFUSED(s4j_embed(k, x, S4J_F32, INT64_MAX, 1, ids, y, 1, 0, 1));
+    REFUSED(s4j_rmsnorm(k, x, 1, x, INT64_MAX, 1e-5f, y, 1, S4J_STORE, 0, 1));
+    REFUSED(s4j_glu(k, S4J_SILU, x, 2, INT64_MAX, y, 1, 0, 1));
+    REFUSED(s4j_embed(k, x, S4J_F32, INT64_MAX, 1, 1.0f, ids, y, 1, 0, 1));
     REFUSED(s4j_read_bandwidth(k, data, 63, &word));
     REFUSED(s4j_gemm_peak(k, 3, 4, 1, &macs, &sink));
     REFUSED(s4j_gemm_peak(k, 4, 9, 1, &macs, &sink));
@@ -157,11 +171,11 @@ static void rows(const s4j_kernels *k)
 
 static void attention(const s4j_kernels *k)
 {
-    static _Alignas(64) uint8_t block[64 * 64], scratch[8192];
+    static _Alignas(64) uint8_t block[64 * 64], scratch[16384];
     uint8_t *blocks[1] = {block};
     const int32_t perm[4] = {0, 1, 2, 3};
     s4j_kv_head head = {perm, perm, NULL, NULL, {4, 0}, {4, 0}, 0};
-    s4j_attention a = {&head, 2, 1, 4, 64, 0.5f, 4, {4, 5}, {4, 5}, S4J_K_TOKEN, {0, 0}};
+    s4j_attention a = {&head, 2, 1, 4, 64, 0, 0.5f, 0.0f, 4, {4, 5}, {4, 5}, S4J_K_TOKEN, {0, 0}};
     s4j_sequence seq = {0, 1, 0, blocks};
     static int8_t q_code[2 * 64];
     s4j_queries q = {q_code, x, ints, ints + 2, ints + 8};
@@ -190,6 +204,14 @@ static void attention(const s4j_kernels *k)
     BAD_ATTENTION(a.head_dim = 3);
     BAD_ATTENTION(a.head_dim = 258);
     BAD_ATTENTION(a.q_padded = 32);
+    BAD_ATTENTION(a.window = -1);
+    BAD_ATTENTION(a.window = INT64_C(1) << 31);
+    BAD_ATTENTION(a.kappa = 0.0f);
+    BAD_ATTENTION(a.kappa = NAN);
+    BAD_ATTENTION(a.kappa = INFINITY);
+    BAD_ATTENTION(a.softcap = -1.0f);
+    BAD_ATTENTION(a.softcap = NAN);
+    BAD_ATTENTION(a.softcap = INFINITY);
     BAD_ATTENTION(a.q_bits = 9);
     BAD_ATTENTION(a.k_bits[1] = 1);
     BAD_ATTENTION(a.v_bits[1] = 6);
@@ -231,6 +253,12 @@ static void attention(const s4j_kernels *k)
     FINE(s4j_append(k, &a, y, 16, y, &seq, 1, &q, 0, 1)); /* its rope table: position 64 x 4 floats */
     REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
     FINE(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 0, 0, 1)); /* no rows */
+    a.window = 1; /* the first page is out of sight */
+    FINE(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    a.window = 2;
+    REFUSED(s4j_attend(k, &a, &q, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    REFUSED(s4j_dense_attend(k, &a, y, 16, &seq, 1, y, 8, scratch, sizeof scratch, 0, 1, 0, 1));
+    a.window = 0;
     expect(S4J_E_ARGUMENT, s4j_attend_scratch(NULL, 1), "scratch of nothing");
     expect(S4J_E_ARGUMENT, s4j_attend_scratch(&a, INT64_C(1) << 31), "scratch of too many positions");
     a.heads = INT64_C(1) << 58;

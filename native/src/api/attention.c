@@ -8,7 +8,9 @@ static const int64_t MOST_OFFSET = INT64_C(1) << 40;
 static int shape_ok(const s4j_attention *a)
 {
     if (!a || !a->kv_head || a->kv_heads < 1 || a->heads < 1 || a->heads > MOST_HEADS || a->heads % a->kv_heads != 0 ||
-        a->head_dim < 2 || a->head_dim > 256 || a->head_dim % 2 != 0 || a->reserved[0] != 0 || a->reserved[1] != 0) {
+        a->head_dim < 2 || a->head_dim > 256 || a->head_dim % 2 != 0 || !s4j_count_ok(a->window, 0) ||
+        !s4j_factor_ok(a->kappa) || !(a->softcap == 0.0f || s4j_factor_ok(a->softcap)) || a->reserved[0] != 0 ||
+        a->reserved[1] != 0) {
         return 0;
     }
     for (int64_t h = 0; h < a->kv_heads; h++) {
@@ -46,11 +48,12 @@ static int attention_ok(const s4j_attention *a)
 }
 
 /* Blocks that rows [begin, end) touch: of what they see, or (written) of their own positions. */
-static int blocks_ok(const s4j_sequence *s, int64_t begin, int64_t end, int written)
+static int blocks_ok(const s4j_attention *a, const s4j_sequence *s, int64_t begin, int64_t end, int written)
 {
     const int64_t first = begin > s->row ? begin : s->row, last = end < s->row + s->rows ? end : s->row + s->rows;
     if (first < last) {
-        const int64_t from = written ? s->position + first - s->row : 0, to = s->position + last - 1 - s->row;
+        const int64_t own = s->position + first - s->row, from = written ? own : s4j_first_seen(a, own);
+        const int64_t to = s->position + last - 1 - s->row;
         for (int64_t p = from / S4J_PAGE; p <= to / S4J_PAGE; p++) {
             if (!s4j_aligned(s->blocks[p], 64)) {
                 return 0;
@@ -60,7 +63,7 @@ static int blocks_ok(const s4j_sequence *s, int64_t begin, int64_t end, int writ
     return 1;
 }
 
-static int sequences_ok(const s4j_sequence *seq, int64_t seqs, int64_t begin, int64_t end, int written)
+static int sequences_ok(const s4j_attention *a, const s4j_sequence *seq, int64_t seqs, int64_t begin, int64_t end, int written)
 {
     if (!s4j_range_ok(begin, end) || !s4j_count_ok(seqs, 0) || (seqs > 0 && !seq)) {
         return 0;
@@ -69,7 +72,7 @@ static int sequences_ok(const s4j_sequence *seq, int64_t seqs, int64_t begin, in
         const s4j_sequence *s = &seq[i];
         if (!s4j_count_ok(s->row, 0) || !s4j_count_ok(s->rows, 1) || !s4j_count_ok(s->position, 0) ||
             s->row + s->rows > INT32_MAX || s->position + s->rows > INT32_MAX || !s->blocks ||
-            !blocks_ok(s, begin, end, written)) {
+            !blocks_ok(a, s, begin, end, written)) {
             return 0;
         }
     }
@@ -98,7 +101,7 @@ static int scratch_ok(const s4j_attention *a, const s4j_sequence *seq, int64_t s
 int32_t s4j_append(const s4j_kernels *k, const s4j_attention *a, const float *qkv, int64_t qkv_stride, const float *rope,
                    const s4j_sequence *seq, int64_t seqs, const s4j_queries *q, int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && attention_ok(a) && qkv && rope && sequences_ok(seq, seqs, begin, end, 1) && queries_ok(q));
+    S4J_REQUIRE(k && attention_ok(a) && qkv && rope && sequences_ok(a, seq, seqs, begin, end, 1) && queries_ok(q));
     return k->append(a, qkv, qkv_stride, rope, seq, seqs, q, begin, end);
 }
 
@@ -112,7 +115,7 @@ int32_t s4j_attend(const s4j_kernels *k, const s4j_attention *a, const s4j_queri
                    float *out, int64_t out_stride, void *scratch, int64_t scratch_bytes, int64_t begin, int64_t end,
                    int64_t head_begin, int64_t head_end)
 {
-    S4J_REQUIRE(k && attention_ok(a) && queries_ok(q) && sequences_ok(seq, seqs, begin, end, 0) && out &&
+    S4J_REQUIRE(k && attention_ok(a) && queries_ok(q) && sequences_ok(a, seq, seqs, begin, end, 0) && out &&
                 s4j_range_ok(head_begin, head_end) && head_end <= a->kv_heads &&
                 scratch_ok(a, seq, seqs, scratch, scratch_bytes, begin, end));
     return k->attend(a, q, seq, seqs, out, out_stride, scratch, scratch_bytes, begin, end, head_begin, head_end);
@@ -121,7 +124,7 @@ int32_t s4j_attend(const s4j_kernels *k, const s4j_attention *a, const s4j_queri
 int32_t s4j_dense_append(const s4j_kernels *k, const s4j_attention *a, float *qkv, int64_t qkv_stride, const float *rope,
                          const s4j_sequence *seq, int64_t seqs, int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && shape_ok(a) && qkv && rope && sequences_ok(seq, seqs, begin, end, 1));
+    S4J_REQUIRE(k && shape_ok(a) && qkv && rope && sequences_ok(a, seq, seqs, begin, end, 1));
     return k->dense_append(a, qkv, qkv_stride, rope, seq, seqs, begin, end);
 }
 
@@ -129,7 +132,7 @@ int32_t s4j_dense_attend(const s4j_kernels *k, const s4j_attention *a, const flo
                          const s4j_sequence *seq, int64_t seqs, float *out, int64_t out_stride, void *scratch,
                          int64_t scratch_bytes, int64_t begin, int64_t end, int64_t head_begin, int64_t head_end)
 {
-    S4J_REQUIRE(k && shape_ok(a) && qkv && sequences_ok(seq, seqs, begin, end, 0) && out &&
+    S4J_REQUIRE(k && shape_ok(a) && qkv && sequences_ok(a, seq, seqs, begin, end, 0) && out &&
                 s4j_range_ok(head_begin, head_end) && head_end <= a->kv_heads &&
                 scratch_ok(a, seq, seqs, scratch, scratch_bytes, begin, end));
     return k->dense_attend(a, qkv, qkv_stride, seq, seqs, out, out_stride, scratch, scratch_bytes, begin, end, head_begin,

@@ -7,6 +7,7 @@
 
 #include "common/kernels.h"
 #include "common/layout.h"
+#include "common/numerics.h"
 
 /* Leaves the function with S4J_E_ARGUMENT unless all holds. */
 #define S4J_REQUIRE(condition)     \
@@ -85,6 +86,12 @@ S4J_INLINE int s4j_has_8bit_segment(const s4j_gif *gif)
         }
     }
     return 0;
+}
+
+/* Positive and finite. */
+S4J_INLINE int s4j_factor_ok(float x)
+{
+    return x > 0.0f && s4j_finite(x);
 }
 
 S4J_INLINE int s4j_flags_ok(int32_t flags)

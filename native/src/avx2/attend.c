@@ -5,7 +5,7 @@
  *   weights   a = 4096 h + l; 4 positions lie as four dwords of s16 pairs: h01 h23 l01 l23, in place of the floats
  *   V         v - z as s16 pairs of positions, 16 channels (2 ymm) x 3 queries x (h, l) by vpmaddwd; the sums of a page
  *             (|sum| <= 64 * 255 * 4095) go to int64
- * Scratch: a dword for each query and position.
+ * Scratch: a dword for each query and position. Positions of a tile count from its first page (a window may begin inside it).
  */
 #include "avx2/tile.h"
 #include "common/kernels.h"
@@ -23,8 +23,10 @@ typedef struct {
     s4j_page page;
     const s4j_sequence *seq;
     int64_t queries;
-    int64_t visible[QUERIES]; /* positions that a query sees */
-    int64_t most;             /* of them */
+    int64_t origin;           /* position of the first page that a query sees */
+    int64_t from[QUERIES];    /* positions [from, to) that a query sees, less origin */
+    int64_t to[QUERIES];
+    int64_t most;             /* of `to` */
     int64_t stride;           /* dwords of a query in e: most, padded to pages */
     float *e;                 /* scores, then weights */
     float scale[QUERIES];     /* s_q * kappa */
@@ -38,7 +40,7 @@ typedef struct {
 
 static const uint8_t *page_at(const tile_t *t, int64_t position)
 {
-    return t->seq->blocks[position / S4J_PAGE] + t->head->page_offset;
+    return t->seq->blocks[(t->origin + position) / S4J_PAGE] + t->head->page_offset;
 }
 
 /* e[q][first .. first+15] = scores of the panel of positions. */
@@ -95,14 +97,21 @@ static void score_panel(tile_t *t, int64_t first)
     }
 }
 
-/* Scores of query q to its a; L and R. Lanes past `visible` become 0. */
+/* Scores of query q to its a; L and R. Lanes outside [from, to) become 0. */
 static void weigh(tile_t *t, int64_t q)
 {
     float *e = t->e + q * t->stride;
-    const int64_t n = t->visible[q];
+    const int64_t n = t->to[q], first = t->from[q] / 8 * 8;
     const __m256 lowest = _mm256_set1_ps(-INFINITY);
+    int64_t i;
+    for (i = first; t->a->softcap > 0.0f && i < n; i += 8) {
+        _mm256_storeu_ps(e + i, softcap_ps(_mm256_loadu_ps(e + i), _mm256_set1_ps(t->a->softcap)));
+    }
+    for (i = first; i < t->from[q]; i++) {
+        e[i] = S4J_MUT(54, e[i], -INFINITY);
+    }
     __m256 top8 = lowest;
-    int64_t i = 0;
+    i = first;
     for (; i + 8 <= n; i += 8) {
         top8 = _mm256_max_ps(top8, _mm256_loadu_ps(e + i));
     }
@@ -115,10 +124,10 @@ static void weigh(tile_t *t, int64_t q)
     for (int64_t b = 0; b < n; b += S4J_PAGE) {
         const float *s_v = (const float *)(const void *)(page_at(t, b) + t->page.v_scale);
         __m256i sum = _mm256_setzero_si256();
-        for (i = b; i < b + S4J_PAGE && i < n; i += 8) {
+        for (i = b > first ? b : first; i < b + S4J_PAGE && i < n; i += 8) {
             __m256 x = exp_ps(_mm256_sub_ps(_mm256_loadu_ps(e + i), top)), s = _mm256_loadu_ps(s_v + i - b);
-            if (i + 8 > n) {
-                const __m256 live = _mm256_castsi256_ps(lanes(n - i));
+            if (i + 8 > n || i < t->from[q]) {
+                const __m256 live = _mm256_castsi256_ps(_mm256_andnot_si256(lanes(t->from[q] - i), lanes(n - i)));
                 x = _mm256_and_ps(x, live);
                 s = _mm256_and_ps(s, live);
             }
@@ -133,7 +142,8 @@ static void weigh(tile_t *t, int64_t q)
     t->R[q] = max_ps(R8);
     const __m256 g = _mm256_set1_ps(0x1p22f / t->R[q]), most = _mm256_set1_ps(0x1p22f);
     const __m256i low = _mm256_set1_epi32(4095);
-    for (i = 0; i < n; i += 8) {
+    memset(e, 0, (size_t)first * sizeof *e);
+    for (i = first; i < n; i += 8) {
         /* the clamp acts only if a token was not finite; a NaN becomes 0 */
         const __m256 share = _mm256_max_ps(_mm256_mul_ps(_mm256_loadu_ps(e + i), g), _mm256_setzero_ps());
         const __m256i a = _mm256_cvtps_epi32(_mm256_min_ps(share, most));
@@ -218,14 +228,15 @@ static void v_block(tile_t *t, const uint8_t *base, int64_t first, int i, int64_
     }
 }
 
-/* Fills in query j of the tile. */
-static void put_query(tile_t *t, const s4j_queries *q, int64_t slot, int64_t visible)
+/* Fills in query j of the tile, at `position`. */
+static void put_query(tile_t *t, const s4j_queries *q, int64_t slot, int64_t position)
 {
     const int64_t j = t->queries++, bytes = t->page.k_padded[0] + t->page.k_padded[1];
     memcpy(t->code[j], q->code + slot * t->a->q_padded, (size_t)bytes);
     memset(t->code[j] + bytes, 0, (size_t)(CODES - bytes));
-    t->visible[j] = visible;
-    t->most = visible > t->most ? visible : t->most;
+    t->from[j] = s4j_first_seen(t->a, position) - t->origin;
+    t->to[j] = position + 1 - t->origin;
+    t->most = t->to[j]; /* positions ascend */
     t->scale[j] = q->scale[slot] * t->a->kappa;
     t->offset[j] = t->a->q_bits == 8 ? 128 - q->zero[slot] : 0;
     t->sum[j][0] = q->sum[2 * slot];
@@ -237,7 +248,7 @@ static void put_query(tile_t *t, const s4j_queries *q, int64_t slot, int64_t vis
 static void attend_tile(tile_t *t, float *out, int64_t out_stride, int64_t heads)
 {
     const s4j_kv_head *head = t->head;
-    for (int64_t p = 0; p < t->most; p += ROWS) {
+    for (int64_t p = t->from[0] / ROWS * ROWS; p < t->most; p += ROWS) {
         score_panel(t, p);
     }
     for (int64_t q = 0; q < t->queries; q++) {
@@ -278,9 +289,10 @@ int32_t s4j_attend_avx2(const s4j_attention *a, const s4j_queries *q, const s4j_
         if (!t.seq) {
             continue;
         }
-        const int64_t visible = t.seq->position + r - t.seq->row + 1;
+        const int64_t position = t.seq->position + r - t.seq->row;
         const int64_t rows = min64(min64(end, t.seq->row + t.seq->rows) - r, QUERIES / heads);
-        while (tokens < rows && 4 * heads * (tokens + 1) * s4j_pad(visible + tokens, S4J_PAGE) <= scratch_bytes) {
+        t.origin = s4j_first_seen(a, position) / S4J_PAGE * S4J_PAGE;
+        while (tokens < rows && 4 * heads * (tokens + 1) * s4j_pad(position + 1 + tokens - t.origin, S4J_PAGE) <= scratch_bytes) {
             tokens++;
         }
         for (int64_t kv = head_begin; kv < head_end; kv++) {
@@ -290,7 +302,7 @@ int32_t s4j_attend_avx2(const s4j_attention *a, const s4j_queries *q, const s4j_
                 const int64_t n = min64(heads, group - h), first = kv * group + h;
                 t.queries = t.most = 0;
                 for (int64_t i = 0; i < tokens * n; i++) {
-                    put_query(&t, q, (r + i / n) * a->heads + first + i % n, visible + i / n);
+                    put_query(&t, q, (r + i / n) * a->heads + first + i % n, position + i / n);
                 }
                 t.stride = s4j_pad(t.most, S4J_PAGE);
                 attend_tile(&t, out + r * out_stride + first * a->head_dim, out_stride, n);

@@ -31,6 +31,11 @@ S4J_INLINE int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+S4J_INLINE int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Mask of the first n of 8 lanes: all from 8 on, none up to 0 (not below INT32_MIN). */
 S4J_INLINE __m256i lanes(int64_t n)
 {
@@ -84,6 +89,15 @@ S4J_INLINE __m256 exp_ps(__m256 x)
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
+
+/* N6: cap tanh(x / cap), with the sign of x. */
+S4J_INLINE __m256 softcap_ps(__m256 x, __m256 cap)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
+    const __m256 u = exp_ps(_mm256_mul_ps(_mm256_set1_ps(-2.0f), _mm256_andnot_ps(sign, _mm256_div_ps(x, cap))));
+    const __m256 y = _mm256_mul_ps(_mm256_div_ps(_mm256_sub_ps(one, u), _mm256_add_ps(one, u)), cap);
+    return S4J_MUT(51, y, _mm256_or_ps(_mm256_andnot_ps(sign, y), _mm256_and_ps(sign, x)));
 }
 
 /* N3: codes of values x by scale s and zero point z, as floats; a NaN gives some code. */

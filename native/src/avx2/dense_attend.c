@@ -50,23 +50,30 @@ S4J_INLINE void values8(const int H, const float *v, int64_t d, __m256i live, in
     }
 }
 
-/* exp of the scores in place; returns L. */
-static float exponentials(float *e, int64_t n)
+/* exp of the scores of positions [from, n) in place, of lanes beside them too; returns L. */
+static float exponentials(float *e, int64_t from, int64_t n, float softcap)
 {
     const __m256 lowest = _mm256_set1_ps(-INFINITY);
+    const int64_t first = from / 8 * 8;
+    for (int64_t t = first; softcap > 0.0f && t < n; t += 8) {
+        _mm256_storeu_ps(e + t, softcap_ps(_mm256_loadu_ps(e + t), _mm256_set1_ps(softcap)));
+    }
+    for (int64_t t = first; t < from; t++) {
+        e[t] = -INFINITY;
+    }
     __m256 top8 = lowest;
-    for (int64_t t = 0; t < n; t += 8) {
+    for (int64_t t = first; t < n; t += 8) {
         const __m256 live = _mm256_castsi256_ps(lanes(n - t));
         top8 = _mm256_max_ps(top8, _mm256_blendv_ps(lowest, _mm256_loadu_ps(e + t), live));
     }
     const __m256 top = _mm256_set1_ps(max_ps(top8));
-    for (int64_t t = 0; t < n; t += 8) {
+    for (int64_t t = first; t < n; t += 8) {
         _mm256_storeu_ps(e + t, exp_ps(_mm256_sub_ps(_mm256_loadu_ps(e + t), top)));
     }
     float L = 0.0f;
-    for (int64_t b = 0; b < n; b += BLOCK) {
+    for (int64_t b = from / BLOCK * BLOCK; b < n; b += BLOCK) {
         float sum = 0.0f;
-        for (int64_t t = b; t < n && t < b + BLOCK; t++) {
+        for (int64_t t = max64(b, from); t < n && t < b + BLOCK; t++) {
             sum += e[t];
         }
         L += sum;
@@ -74,24 +81,26 @@ static float exponentials(float *e, int64_t n)
     return L;
 }
 
-S4J_INLINE void attend(const int H, const s4j_sequence *s, int64_t page_offset, const float *q, int64_t d, float kappa,
+S4J_INLINE void attend(const int H, const s4j_attention *a, const s4j_sequence *s, int64_t page_offset, const float *q,
                        int64_t positions, float *e, float *out)
 {
+    const int64_t d = a->head_dim, from = s4j_first_seen(a, positions - 1);
     const int64_t stride = s4j_pad(positions, S4J_PAGE);
     float L[HEADS], N[HEADS][BLOCK] = {{0}}, sum[HEADS][BLOCK];
-    for (int64_t t = 0; t < positions; t += 16) {
+    for (int64_t t = from / 16 * 16; t < positions; t += 16) {
         const float *keys = (const float *)(const void *)(s->blocks[t / S4J_PAGE] + page_offset) + t % S4J_PAGE;
-        score16(H, keys, q, d, kappa, e + t, stride);
+        score16(H, keys, q, d, a->kappa, e + t, stride);
     }
     for (int h = 0; h < H; h++) {
-        L[h] = exponentials(e + h * stride, positions);
+        L[h] = exponentials(e + h * stride, from, positions, a->softcap);
     }
-    for (int64_t b = 0; b < positions; b += BLOCK) {
+    for (int64_t b = S4J_MUT(55, from, from / BLOCK * BLOCK); b < positions; b += BLOCK) {
         memset(sum, 0, sizeof sum);
-        for (int64_t t = b; t < positions && t < b + BLOCK; t += S4J_PAGE) {
-            const float *v = (const float *)(const void *)(s->blocks[t / S4J_PAGE] + page_offset) + d * S4J_PAGE;
+        for (int64_t t = max64(b, from), stop; t < positions && t < b + BLOCK; t = stop) {
+            const float *v = (const float *)(const void *)(s->blocks[t / S4J_PAGE] + page_offset) + d * (S4J_PAGE + t % S4J_PAGE);
+            stop = t / S4J_PAGE * S4J_PAGE + S4J_PAGE;
             for (int64_t c = 0; c < d; c += 8) {
-                values8(H, v + c, d, lanes(d - c), min64(S4J_PAGE, positions - t), e + t, stride, sum[0] + c);
+                values8(H, v + c, d, lanes(d - c), min64(stop, positions) - t, e + t, stride, sum[0] + c);
             }
         }
         for (int h = 0; h < H; h++) {
@@ -126,9 +135,9 @@ int32_t s4j_dense_attend_avx2(const s4j_attention *a, const float *qkv, int64_t 
                 float *o = out + r * out_stride + h * d;
                 n = (kv + 1) * group - h >= HEADS ? HEADS : 1;
                 if (n == HEADS) {
-                    attend(HEADS, s, page, q, d, a->kappa, positions, scratch, o);
+                    attend(HEADS, a, s, page, q, positions, scratch, o);
                 } else {
-                    attend(1, s, page, q, d, a->kappa, positions, scratch, o);
+                    attend(1, a, s, page, q, positions, scratch, o);
                 }
             }
         }

@@ -30,7 +30,7 @@ static float sum32_block(const float *x, int64_t n)
 }
 
 int32_t s4j_rmsnorm_avx2(const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y,
-                         int64_t y_stride, int64_t begin, int64_t end)
+                         int64_t y_stride, int32_t flags, int64_t begin, int64_t end)
 {
     int32_t status = S4J_OK;
     for (int64_t row = begin; row < end; row++) {
@@ -46,13 +46,15 @@ int32_t s4j_rmsnorm_avx2(const float *x, int64_t x_stride, const float *weight, 
             r = s4j_float(0x7fc00000u);
         }
         const __m256 factor = _mm256_set1_ps(r);
+        const int add = flags == S4J_ADD;
         int64_t i = 0;
         for (; i + 8 <= channels; i += 8) {
             __m256 v = _mm256_mul_ps(_mm256_loadu_ps(in + i), factor);
-            _mm256_storeu_ps(out + i, _mm256_mul_ps(v, _mm256_loadu_ps(weight + i)));
+            put_lanes(out + i, _mm256_mul_ps(v, _mm256_loadu_ps(weight + i)), 8, add);
         }
         for (; i < channels; i++) {
-            out[i] = in[i] * r * weight[i];
+            const float v = in[i] * r * weight[i];
+            out[i] = S4J_MUT(52, 0, add) ? out[i] + v : v;
         }
     }
     return status;

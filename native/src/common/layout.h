@@ -14,7 +14,7 @@ _Static_assert(sizeof(s4j_spikes) == 48, "s4j_spikes");
 _Static_assert(sizeof(s4j_weights) == 72, "s4j_weights");
 _Static_assert(sizeof(s4j_dense_weights) == 40, "s4j_dense_weights");
 _Static_assert(sizeof(s4j_kv_head) == 72, "s4j_kv_head");
-_Static_assert(sizeof(s4j_attention) == 80, "s4j_attention");
+_Static_assert(sizeof(s4j_attention) == 88, "s4j_attention");
 _Static_assert(sizeof(s4j_sequence) == 32, "s4j_sequence");
 _Static_assert(sizeof(s4j_queries) == 40, "s4j_queries");
 
@@ -165,6 +165,12 @@ S4J_INLINE int64_t s4j_scratch_bytes(const s4j_attention *a, int64_t context)
 {
     int64_t group = a->heads / a->kv_heads;
     return group * 16 * (s4j_pad(context, S4J_PAGE) + s4j_pad(a->head_dim, 64)) + 4096;
+}
+
+/* First position that position p sees. */
+S4J_INLINE int64_t s4j_first_seen(const s4j_attention *a, int64_t p)
+{
+    return a->window > 0 && p >= a->window ? p + 1 - a->window : 0;
 }
 
 /* The sequence of token row r, or NULL. */

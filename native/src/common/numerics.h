@@ -67,6 +67,13 @@ S4J_INLINE float s4j_exp(float x)
     return s4j_float(s4j_bits(p) + ((uint32_t)(int32_t)n << 23));
 }
 
+/* N6: cap tanh(x / cap), with the sign of x. */
+S4J_INLINE float s4j_softcapped(float x, float cap)
+{
+    const float u = s4j_exp(-2.0f * fabsf(x / cap));
+    return copysignf((1.0f - u) / (1.0f + u) * cap, x);
+}
+
 /* N3: scale, zero point and code of a range. hi >= 0 >= lo, clipped. */
 S4J_INLINE float s4j_gif_scale(float hi, float lo, int32_t levels)
 {

@@ -46,21 +46,23 @@ static float score(const s4j_attention *a, const s4j_kv_head *head, const s4j_pa
         empty = 0;
         code += page->k_padded[i];
     }
-    return (a->k_mode == S4J_K_FROZEN ? (float)frozen : b) * (q->scale[slot] * a->kappa);
+    const float S = (a->k_mode == S4J_K_FROZEN ? (float)frozen : b) * (q->scale[slot] * a->kappa);
+    return a->softcap > 0.0f ? S4J_MUT(30, S, s4j_softcapped(S, a->softcap)) : S;
 }
 
 static void attend_head(const s4j_attention *a, const s4j_kv_head *head, const s4j_queries *q, int64_t slot,
                         const s4j_sequence *seq, int64_t positions, float *e, float *out)
 {
     const s4j_page page = s4j_page_of(a, head);
+    const int64_t from = s4j_first_seen(a, positions - 1) + S4J_MUT(49, a->window > 1, 0);
     float top = -INFINITY;
-    for (int64_t t = 0; t < positions; t++) {
+    for (int64_t t = from; t < positions; t++) {
         e[t] = score(a, head, &page, q, slot, seq->blocks[t / S4J_PAGE] + head->page_offset, t % S4J_PAGE);
         top = e[t] > top ? e[t] : top;
     }
     int64_t L = 0;
     float R = 0.0f; /* largest e * s_v */
-    for (int64_t t = 0; t < positions; t++) {
+    for (int64_t t = from; t < positions; t++) {
         const uint8_t *base = seq->blocks[t / S4J_PAGE] + head->page_offset;
         e[t] = s4j_exp(e[t] - top);
         L += (int64_t)s4j_rint(e[t] * 0x1p22f);
@@ -72,7 +74,7 @@ static void attend_head(const s4j_attention *a, const s4j_kv_head *head, const s
         const float unit = (i == 0 ? R : R * s4j_v_ratio(a)) / (float)L;
         for (int64_t c = 0; c < head->v_channels[i]; c++) {
             int64_t N = 0;
-            for (int64_t t = 0; t < positions; t++) {
+            for (int64_t t = from; t < positions; t++) {
                 const uint8_t *base = seq->blocks[t / S4J_PAGE] + head->page_offset;
                 const int32_t z = base[page.v_zero + i * S4J_PAGE + t % S4J_PAGE];
                 const float share = s4j_clamp(e[t] * g, 0.0f, 0x1p22f); /* already there, unless a token was not finite */

@@ -1,5 +1,5 @@
 /*
- * Dense attention N8: score = DOT256 over d, times kappa; e = exp(score - maximum); sums over positions in absolute blocks of
+ * Dense attention N8: score = DOT256 over d, times kappa, soft-capped; e = exp(score - maximum); sums over positions in absolute blocks of
  * 256, sequential from +0 (fma for V, plain adds for L), block sums ascending; out = N / L. Scratch: a float a position.
  */
 #include "common/kernels.h"
@@ -17,20 +17,22 @@ static void attend_head(const s4j_attention *a, int64_t kv, const s4j_sequence *
                         float *out)
 {
     const int64_t d = a->head_dim; /* at most one block of DOT256 */
+    const int64_t from = s4j_first_seen(a, positions - 1), first = from / BLOCK * BLOCK; /* blocks are absolute */
     float top = -INFINITY;
-    for (int64_t t = 0; t < positions; t++) {
+    for (int64_t t = from; t < positions; t++) {
         const float *keys = page_of(a, s, kv, t);
         float dot = 0.0f;
         for (int64_t c = 0; c < d; c++) {
             dot = fmaf(keys[c * S4J_PAGE + t % S4J_PAGE], q[c], dot);
         }
         e[t] = (0.0f + dot) * a->kappa;
+        e[t] = a->softcap > 0.0f ? s4j_softcapped(e[t], a->softcap) : e[t];
         top = e[t] > top ? e[t] : top;
     }
     float L = 0.0f;
-    for (int64_t b = 0; b < positions; b += BLOCK) {
+    for (int64_t b = first; b < positions; b += BLOCK) {
         float sum = 0.0f;
-        for (int64_t t = b; t < positions && t < b + BLOCK; t++) {
+        for (int64_t t = b > from ? b : from; t < positions && t < b + BLOCK; t++) {
             e[t] = s4j_exp(e[t] - top);
             sum += e[t];
         }
@@ -38,9 +40,9 @@ static void attend_head(const s4j_attention *a, int64_t kv, const s4j_sequence *
     }
     for (int64_t c = 0; c < d; c++) {
         float N = 0.0f;
-        for (int64_t b = 0; b < positions; b += BLOCK) {
+        for (int64_t b = S4J_MUT(50, from, first); b < positions; b += BLOCK) {
             float sum = 0.0f;
-            for (int64_t t = b; t < positions && t < b + BLOCK; t++) {
+            for (int64_t t = b > from ? b : from; t < positions && t < b + BLOCK; t++) {
                 sum = fmaf(e[t], page_of(a, s, kv, t)[d * S4J_PAGE + t % S4J_PAGE * d + c], sum);
             }
             N += sum;

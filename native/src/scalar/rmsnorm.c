@@ -25,7 +25,7 @@ static float sum_of_squares(const float *x, int64_t n)
 }
 
 int32_t s4j_rmsnorm_scalar(const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y,
-                           int64_t y_stride, int64_t begin, int64_t end)
+                           int64_t y_stride, int32_t flags, int64_t begin, int64_t end)
 {
     int32_t status = S4J_OK;
     for (int64_t row = begin; row < end; row++) {
@@ -41,7 +41,8 @@ int32_t s4j_rmsnorm_scalar(const float *x, int64_t x_stride, const float *weight
         }
         const float r = 1.0f / sqrtf(sum / (float)channels + eps);
         for (int64_t i = 0; i < channels; i++) {
-            out[i] = S4J_MUT(15, in[i] * (r * weight[i]), in[i] * r * weight[i]);
+            const float v = S4J_MUT(15, in[i] * (r * weight[i]), in[i] * r * weight[i]);
+            out[i] = S4J_MUT(26, 0, flags == S4J_ADD) ? out[i] + v : v;
         }
     }
     return status;

@@ -1,5 +1,6 @@
 package io.github.spike4j.bench;
 
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.GifSpec;
@@ -130,7 +131,6 @@ public class KernelBenchmark {
     }
 
     private void setupAttention() {
-        var kappa = (float) (1 / StrictMath.sqrt(HEAD_DIM));
         int positions = CONTEXT + tokens;
         rope = floats(positions * HEAD_DIM);
         for (int p = 0; p < positions; p++) {
@@ -142,8 +142,8 @@ public class KernelBenchmark {
         }
         int stride = (HEADS + 2 * KV_HEADS) * HEAD_DIM;
         qkv = gaussian(positions * stride);
-        attention = attention(kappa, false);
-        denseAttention = attention(kappa, true);
+        attention = attention(false);
+        denseAttention = attention(true);
         queries = new Queries(arena, positions, HEADS, attention.qPadded());
         var fill = sequences(attention, 0, positions);
         kernels.append(attention, qkv, stride, rope, fill, queries, 0, positions);
@@ -157,21 +157,21 @@ public class KernelBenchmark {
         denseScratch = arena.allocate(Math.max(64, kernels.attendScratch(denseAttention, positions)), 64);
     }
 
-    private AttentionSpec attention(float kappa, boolean dense) {
+    private AttentionSpec attention(boolean dense) {
         int salient = HEAD_DIM / 10;
         var heads = new ArrayList<AttentionSpec.KvHead>();
         for (int h = 0; h < KV_HEADS; h++) {
             // The page's size does not depend on where it lies.
             var first = new AttentionSpec.KvHead(shuffled(HEAD_DIM), shuffled(HEAD_DIM), null, null, salient, salient, 0);
-            var size = spec(kappa, dense, List.of(first)).pageBytes(0);
+            var size = spec(dense, List.of(first)).pageBytes(0);
             heads.add(new AttentionSpec.KvHead(first.kPerm(), first.vPerm(), null, null, salient, salient, h * size));
         }
-        return spec(kappa, dense, heads);
+        return spec(dense, heads);
     }
 
-    private static AttentionSpec spec(float kappa, boolean dense, List<AttentionSpec.KvHead> heads) {
+    private static AttentionSpec spec(boolean dense, List<AttentionSpec.KvHead> heads) {
         int queryHeads = HEADS / KV_HEADS * heads.size();
-        return new AttentionSpec(queryHeads, HEAD_DIM, kappa, dense, 8, new int[] {4, 5}, new int[] {4, 5}, false, heads,
+        return new AttentionSpec(queryHeads, HEAD_DIM, AttentionSpec.Scores.of(HEAD_DIM), dense, 8, new int[] {4, 5}, new int[] {4, 5}, false, heads,
                 new AttentionSpec.Peer());
     }
 
@@ -249,19 +249,19 @@ public class KernelBenchmark {
     /** N2. */
     @Benchmark
     public boolean rmsNorm() {
-        return kernels.rmsNorm(x, CHANNELS, norm, CHANNELS, 1e-5f, y, CHANNELS, 0, tokens);
+        return kernels.rmsNorm(x, CHANNELS, norm, CHANNELS, 1e-5f, y, CHANNELS, false, 0, tokens);
     }
 
     /** N9. */
     @Benchmark
-    public void siluMul() {
-        kernels.siluMul(gateUp, 2 * HIDDEN, HIDDEN, y, HIDDEN, 0, tokens);
+    public void glu() {
+        kernels.glu(Activation.SILU, gateUp, 2 * HIDDEN, HIDDEN, y, HIDDEN, 0, tokens);
     }
 
     /** Embedding rows. */
     @Benchmark
     public void embed() {
-        kernels.embed(table, true, VOCABULARY, CHANNELS, ids, y, CHANNELS, 0, tokens);
+        kernels.embed(table, true, VOCABULARY, CHANNELS, 1, ids, y, CHANNELS, 0, tokens);
     }
 
     /** Greedy sampling. */

@@ -36,6 +36,22 @@ public final class AttentionSpec {
         }
     }
 
+    /**
+     * What becomes of a product of query and key.
+     *
+     * @param kappa   factor on scores, positive; (float) (1 / sqrt(headDim)) in most models
+     * @param softcap soft cap of scores; 0 is none
+     * @param window  positions that a token sees, its own included; 0 is all
+     */
+    public record Scores(float kappa, float softcap, long window) {
+        /** @throws IllegalArgumentException naming what is out of range */
+        public Scores {
+            Check.that(kappa > 0 && Float.isFinite(kappa), "scores.kappa", "a positive number", kappa);
+            Check.that(softcap >= 0 && Float.isFinite(softcap), "scores.softcap", "0 or a positive number", softcap);
+            Check.within("scores.window", window, 0, Integer.MAX_VALUE);
+        }
+    }
+
     private final long heads;
     private final long kvHeads;
     private final long headDim;
@@ -44,7 +60,8 @@ public final class AttentionSpec {
     private final boolean dense;
     private final MemorySegment struct;
 
-    private AttentionSpec(Arena arena, long heads, long kvHeads, long headDim, long qPadded, long blockBytes, boolean dense) {
+    private AttentionSpec(Arena arena, long heads, long kvHeads, long headDim, Scores scores, long qPadded, long blockBytes,
+            boolean dense) {
         Check.within("headDim", headDim, 2, 256);
         Check.that(headDim % 2 == 0, "headDim", "an even number", headDim);
         Check.within("kvHeads", kvHeads, 1, 1 << 16);
@@ -61,7 +78,9 @@ public final class AttentionSpec {
         s4j_attention.kv_heads(struct, kvHeads);
         s4j_attention.head_dim(struct, headDim);
         s4j_attention.q_padded(struct, qPadded);
-        s4j_attention.kappa(struct, (float) (1 / StrictMath.sqrt(headDim)));
+        s4j_attention.window(struct, scores.window());
+        s4j_attention.kappa(struct, scores.kappa());
+        s4j_attention.softcap(struct, scores.softcap());
     }
 
     /**
@@ -69,11 +88,12 @@ public final class AttentionSpec {
      *
      * @param arena  lives at least as long as the last call that uses this
      * @param heads  query heads, a multiple of the kv heads
+     * @param scores factor, cap and window of the scores
      * @param kv     the kv heads
      * @param bits   code widths
      * @throws IllegalArgumentException naming what is out of range
      */
-    public static AttentionSpec spiking(Arena arena, int heads, int headDim, List<KvHead> kv, Bits bits) {
+    public static AttentionSpec spiking(Arena arena, int heads, int headDim, Scores scores, List<KvHead> kv, Bits bits) {
         Check.that(!kv.isEmpty(), "kv heads", "at least 1", 0);
         boolean frozen = kv.getFirst().frozen() != null;
         long qPadded = 0;
@@ -97,7 +117,7 @@ public final class AttentionSpec {
             blockBytes = Math.max(blockBytes, head.pageOffset()
                     + pageBytes(headDim, head.kSalient(), head.vSalient(), bits));
         }
-        var spec = new AttentionSpec(arena, heads, kv.size(), headDim, Check.pad(qPadded, 64), blockBytes, false);
+        var spec = new AttentionSpec(arena, heads, kv.size(), headDim, scores, Check.pad(qPadded, 64), blockBytes, false);
         var array = s4j_kv_head.allocateArray(kv.size(), arena);
         for (int i = 0; i < kv.size(); i++) {
             var head = kv.get(i);
@@ -127,15 +147,16 @@ public final class AttentionSpec {
     /**
      * Dense reference attention over f32 pages.
      *
+     * @param scores      factor, cap and window of the scores
      * @param pageOffsets byte offset of each kv head's page in a block, multiples of 64
      */
-    public static AttentionSpec dense(Arena arena, int heads, int headDim, long... pageOffsets) {
+    public static AttentionSpec dense(Arena arena, int heads, int headDim, Scores scores, long... pageOffsets) {
         long blockBytes = 0;
         for (int i = 0; i < pageOffsets.length; i++) {
             checkOffset("kv head " + i, pageOffsets[i]);
             blockBytes = Math.max(blockBytes, pageOffsets[i] + densePageBytes(headDim));
         }
-        var spec = new AttentionSpec(arena, heads, pageOffsets.length, headDim, Check.pad(headDim, 64), blockBytes, true);
+        var spec = new AttentionSpec(arena, heads, pageOffsets.length, headDim, scores, Check.pad(headDim, 64), blockBytes, true);
         var array = s4j_kv_head.allocateArray(pageOffsets.length, arena);
         for (int i = 0; i < pageOffsets.length; i++) {
             s4j_kv_head.page_offset(s4j_kv_head.asSlice(array, i), pageOffsets[i]);

@@ -14,6 +14,12 @@ final class Check {
         }
     }
 
+    static void that(boolean condition, String name, String expected, double actual) {
+        if (!condition) {
+            throw new IllegalArgumentException(name + ": expected " + expected + ", got " + actual);
+        }
+    }
+
     static void within(String name, long value, long low, long high) {
         if (value < low || value > high) {
             throw new IllegalArgumentException(name + ": expected " + low + ".." + high + ", got " + value);

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.function.Executable;
  * through shows as a {@link NativeException}, not as the expected exception.
  */
 class CheckedLayerTest {
+    private static final AttentionSpec.Scores SCORES = new AttentionSpec.Scores(0.25f, 0, 0);
     private final Arena arena = Arena.ofConfined();
     private final KernelTable k = new KernelTable(Tier.SCALAR, MemorySegment.NULL);
     private final GifSpec gif = new GifSpec(arena, List.of(new GifSegment(100, 4, 0), new GifSegment(28, 5, 1)), null, 0.85f);
@@ -126,11 +127,12 @@ class CheckedLayerTest {
     @Test
     void rows() {
         var x = floats(64);
-        rejected("weight", () -> Rows.rmsNorm(k, x, 32, floats(31), 32, 1e-5f, x, 32, 0, 2));
-        rejected("y", () -> Rows.rmsNorm(k, x, 32, x, 32, 1e-5f, floats(63), 32, 0, 2));
-        rejected("gateUp", () -> Rows.siluMul(k, x, 63, 32, x, 32, 0, 1));
-        rejected("table", () -> Rows.embed(k, bytes(127), DType.BF16, 2, 32, bytes(8), x, 32, 0, 2));
-        rejected("ids", () -> Rows.embed(k, bytes(128), DType.BF16, 2, 32, bytes(7), x, 32, 0, 2));
+        rejected("weight", () -> Rows.rmsNorm(k, x, 32, floats(31), 32, 1e-5f, x, 32, false, 0, 2));
+        rejected("y", () -> Rows.rmsNorm(k, x, 32, x, 32, 1e-5f, floats(63), 32, false, 0, 2));
+        rejected("gateUp", () -> Rows.glu(k, Rows.Activation.SILU, x, 63, 32, x, 32, 0, 1));
+        rejected("table", () -> Rows.embed(k, bytes(127), DType.BF16, 2, 32, 1, bytes(8), x, 32, 0, 2));
+        rejected("x", () -> Rows.softcap(k, x, 32, 33, 1, 0, 2));
+        rejected("ids", () -> Rows.embed(k, bytes(128), DType.BF16, 2, 32, 1, bytes(7), x, 32, 0, 2));
         rejected("n", () -> Rows.argmax(k, x, 0));
         rejected("x", () -> Rows.argmax(k, x, 65));
     }
@@ -140,17 +142,21 @@ class CheckedLayerTest {
         int[] identity = IntStream.range(0, 16).toArray();
         var bits = new AttentionSpec.Bits(8, 4, 5, 4, 5);
         rejected("bits.vSalient", () -> new AttentionSpec.Bits(8, 4, 5, 4, 6));
-        rejected("headDim", () -> AttentionSpec.dense(arena, 1, 3, 0));
-        rejected("heads", () -> AttentionSpec.dense(arena, 3, 16, 0, 8192));
-        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, 32));
-        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, -64));
-        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, Long.MAX_VALUE / 64 * 64));
-        rejected("pageOffset", () -> AttentionSpec.spiking(arena, 1, 16,
+        rejected("softcap", () -> new AttentionSpec.Scores(1, -1, 0));
+        rejected("kappa", () -> new AttentionSpec.Scores(0, 0, 0));
+        rejected("kappa", () -> new AttentionSpec.Scores(Float.NaN, 0, 0));
+        rejected("window", () -> new AttentionSpec.Scores(1, 0, -1));
+        rejected("headDim", () -> AttentionSpec.dense(arena, 1, 3, SCORES, 0));
+        rejected("heads", () -> AttentionSpec.dense(arena, 3, 16, SCORES, 0, 8192));
+        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, SCORES, 32));
+        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, SCORES, -64));
+        rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, SCORES, Long.MAX_VALUE / 64 * 64));
+        rejected("pageOffset", () -> AttentionSpec.spiking(arena, 1, 16, SCORES,
                 List.of(new KvHead(identity, identity, 0, 0, null, Long.MAX_VALUE / 64 * 64)), bits));
-        rejected("kPerm", () -> AttentionSpec.spiking(arena, 1, 16, List.of(new KvHead(new int[16], identity, 0, 0, null, 0)), bits));
-        rejected("vPerm", () -> AttentionSpec.spiking(arena, 1, 16, List.of(new KvHead(identity, new int[8], 0, 0, null, 0)), bits));
-        var spec = AttentionSpec.spiking(arena, 2, 16, List.of(new KvHead(identity, identity, 2, 2, null, 0)), bits);
-        var dense = AttentionSpec.dense(arena, 2, 16, 0);
+        rejected("kPerm", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(new int[16], identity, 0, 0, null, 0)), bits));
+        rejected("vPerm", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(identity, new int[8], 0, 0, null, 0)), bits));
+        var spec = AttentionSpec.spiking(arena, 2, 16, SCORES, List.of(new KvHead(identity, identity, 2, 2, null, 0)), bits);
+        var dense = AttentionSpec.dense(arena, 2, 16, SCORES, 0);
         var blocks = new BlockTable(arena, 2, spec.blockBytes());
         rejected("block index", () -> blocks.set(1, bytes(spec.blockBytes())));
         rejected("block", () -> blocks.set(0, bytes(spec.blockBytes() - 64)));

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every argument arrives where the kernel expects it: small cases whose results follow from the specification by hand. */
 class NativeCallTest {
+    private static final AttentionSpec.Scores SCORES = new AttentionSpec.Scores(0.25f, 0, 0);
     private final Arena arena = Arena.ofConfined();
     private final RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(7);
 
@@ -149,14 +150,26 @@ class NativeCallTest {
         var x = arena.allocateFrom(JAVA_FLOAT, 3, 4);
         var y = arena.allocate(JAVA_FLOAT, 2);
         var one = arena.allocateFrom(JAVA_FLOAT, 1, 2);
-        Rows.rmsNorm(k, x, 2, one, 2, 0, y, 2, 0, 1);
+        Rows.rmsNorm(k, x, 2, one, 2, 0, y, 2, false, 0, 1);
         float r = 1 / (float) Math.sqrt(25f / 2);
         assertEquals(3 * r, y.getAtIndex(JAVA_FLOAT, 0));
         assertEquals(4 * r * 2, y.getAtIndex(JAVA_FLOAT, 1));
-        Rows.siluMul(k, arena.allocateFrom(JAVA_FLOAT, 0, 0, 5, 7), 4, 2, y, 2, 0, 1);
-        assertEquals(0f, y.getAtIndex(JAVA_FLOAT, 1));
-        Rows.embed(k, arena.allocateFrom(JAVA_FLOAT, 1, 2, 3, 4, 5, 6), DType.F32, 3, 2, arena.allocateFrom(JAVA_INT, 2), y, 2, 0, 1);
+        Rows.rmsNorm(k, x, 2, one, 2, 0, y, 2, true, 0, 1);
+        assertEquals(3 * r + 3 * r, y.getAtIndex(JAVA_FLOAT, 0));
+        for (var activation : Rows.Activation.values()) {
+            Rows.glu(k, activation, arena.allocateFrom(JAVA_FLOAT, 0, 40, 5, 7), 4, 2, y, 2, 0, 1);
+            assertEquals(0f, y.getAtIndex(JAVA_FLOAT, 0));
+            assertEquals(40 * 7f, y.getAtIndex(JAVA_FLOAT, 1));
+        }
+        var table = arena.allocateFrom(JAVA_FLOAT, 1, 2, 3, 4, 5, 6);
+        Rows.embed(k, table, DType.F32, 3, 2, 1, arena.allocateFrom(JAVA_INT, 2), y, 2, 0, 1);
         assertEquals(5f, y.getAtIndex(JAVA_FLOAT, 0));
+        Rows.embed(k, table, DType.F32, 3, 2, 1.5f, arena.allocateFrom(JAVA_INT, 2), y, 2, 0, 1);
+        assertEquals(7.5f, y.getAtIndex(JAVA_FLOAT, 0));
+        y = arena.allocateFrom(JAVA_FLOAT, -1e9f, 0);
+        Rows.softcap(k, y, 2, 2, 30, 0, 1);
+        assertEquals(-30f, y.getAtIndex(JAVA_FLOAT, 0));
+        assertEquals(0f, y.getAtIndex(JAVA_FLOAT, 1));
         assertEquals(1, Rows.argmax(k, arena.allocateFrom(JAVA_FLOAT, 1, 7, 7, 2), 4));
         // R16 f32: one channel a vector of 16 rows.
         var data = arena.allocate(16 * 64 * Float.BYTES, 64);
@@ -186,7 +199,7 @@ class NativeCallTest {
             rope.setAtIndex(JAVA_FLOAT, i, 1);
         }
         var out = arena.allocate(JAVA_FLOAT, (long) heads * dim);
-        var dense = AttentionSpec.dense(arena, heads, dim, 0, AttentionSpec.densePageBytes(dim));
+        var dense = AttentionSpec.dense(arena, heads, dim, SCORES, 0, AttentionSpec.densePageBytes(dim));
         var sequences = sequence(dense);
         Attention.denseAppend(k, dense, qkv, row, rope, sequences, 0, 1);
         Attention.denseAttend(k, dense, qkv, row, sequences, out, (long) heads * dim, scratch(dense), 0, 1, 0, kvHeads);
@@ -197,7 +210,7 @@ class NativeCallTest {
         var bits = new AttentionSpec.Bits(8, 4, 5, 7, 8);
         int[] perm = IntStream.range(0, dim).map(i -> (i * 7 + 1) % dim).toArray();
         var page = AttentionSpec.pageBytes(dim, 4, 4, bits);
-        var spiking = AttentionSpec.spiking(arena, heads, dim,
+        var spiking = AttentionSpec.spiking(arena, heads, dim, SCORES,
                 List.of(new KvHead(perm, perm, 4, 4, null, 0), new KvHead(perm, perm, 4, 4, null, page)), bits);
         sequences = sequence(spiking);
         var q = new QueryBuffer(arena, 1, heads, spiking.queryBytes());
@@ -247,7 +260,7 @@ class NativeCallTest {
         assertTrue(e.isNonFinite());
         assertTrue(e.getMessage().startsWith("s4j_argmax: S4J_E_NONFINITE"), e.getMessage());
         e = assertThrows(NativeException.class,
-                () -> Rows.embed(k, nan, DType.F32, 1, 2, arena.allocateFrom(JAVA_INT, 1), nan, 2, 0, 1));
+                () -> Rows.embed(k, nan, DType.F32, 1, 2, 1, arena.allocateFrom(JAVA_INT, 1), nan, 2, 0, 1));
         assertEquals("s4j_embed: S4J_E_ARGUMENT: a count, range or option is not allowed", e.getMessage());
     }
 
@@ -260,7 +273,7 @@ class NativeCallTest {
         var x = arena.allocate(JAVA_FLOAT, 64);
         var weights = new Weights(arena, gif, new Weights.Parts(arena.allocate(16 * 32, 64), arena.allocate(JAVA_FLOAT, 16),
                 arena.allocate(16), null, null, null), 16, 1, 4, Weights.Layout.R16);
-        var dense = AttentionSpec.dense(arena, 2, 2, 0);
+        var dense = AttentionSpec.dense(arena, 2, 2, SCORES, 0);
         var blocks = new BlockTable(arena, 1, dense.blockBytes());
         blocks.set(0, arena.allocate(dense.blockBytes(), 64));
         var sequences = new SequenceTable(arena, 1);

@@ -23,10 +23,10 @@ public class Spike4jH extends Spike4jH$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int S4J_ABI_VERSION = (int)1L;
+    private static final int S4J_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define S4J_ABI_VERSION 1
+     * #define S4J_ABI_VERSION 2
      * }
      */
     public static int S4J_ABI_VERSION() {
@@ -220,6 +220,24 @@ public class Spike4jH extends Spike4jH$shared {
      */
     public static int S4J_ADD() {
         return S4J_ADD;
+    }
+    private static final int S4J_SILU = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum s4j_activation.S4J_SILU = 0
+     * }
+     */
+    public static int S4J_SILU() {
+        return S4J_SILU;
+    }
+    private static final int S4J_GELU_TANH = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum s4j_activation.S4J_GELU_TANH = 1
+     * }
+     */
+    public static int S4J_GELU_TANH() {
+        return S4J_GELU_TANH;
     }
 
     private static class s4j_abi_version {
@@ -814,6 +832,7 @@ public class Spike4jH extends Spike4jH$shared {
             Spike4jH.C_FLOAT,
             Spike4jH.C_POINTER,
             Spike4jH.C_LONG,
+            Spike4jH.C_INT,
             Spike4jH.C_LONG,
             Spike4jH.C_LONG
         );
@@ -826,7 +845,7 @@ public class Spike4jH extends Spike4jH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int32_t flags, int64_t begin, int64_t end)
      * }
      */
     public static FunctionDescriptor s4j_rmsnorm$descriptor() {
@@ -836,7 +855,7 @@ public class Spike4jH extends Spike4jH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int32_t flags, int64_t begin, int64_t end)
      * }
      */
     public static MethodHandle s4j_rmsnorm$handle() {
@@ -846,7 +865,7 @@ public class Spike4jH extends Spike4jH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int32_t flags, int64_t begin, int64_t end)
      * }
      */
     public static MemorySegment s4j_rmsnorm$address() {
@@ -855,16 +874,16 @@ public class Spike4jH extends Spike4jH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stride, const float *weight, int64_t channels, float eps, float *y, int64_t y_stride, int32_t flags, int64_t begin, int64_t end)
      * }
      */
-    public static int s4j_rmsnorm(MemorySegment k, MemorySegment x, long x_stride, MemorySegment weight, long channels, float eps, MemorySegment y, long y_stride, long begin, long end) {
+    public static int s4j_rmsnorm(MemorySegment k, MemorySegment x, long x_stride, MemorySegment weight, long channels, float eps, MemorySegment y, long y_stride, int flags, long begin, long end) {
         var mh$ = s4j_rmsnorm.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("s4j_rmsnorm", k, x, x_stride, weight, channels, eps, y, y_stride, begin, end);
+                traceDowncall("s4j_rmsnorm", k, x, x_stride, weight, channels, eps, y, y_stride, flags, begin, end);
             }
-            return (int)mh$.invokeExact(k, x, x_stride, weight, channels, eps, y, y_stride, begin, end);
+            return (int)mh$.invokeExact(k, x, x_stride, weight, channels, eps, y, y_stride, flags, begin, end);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -872,10 +891,11 @@ public class Spike4jH extends Spike4jH$shared {
         }
     }
 
-    private static class s4j_silu_mul {
+    private static class s4j_glu {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Spike4jH.C_INT,
             Spike4jH.C_POINTER,
+            Spike4jH.C_INT,
             Spike4jH.C_POINTER,
             Spike4jH.C_LONG,
             Spike4jH.C_LONG,
@@ -885,7 +905,7 @@ public class Spike4jH extends Spike4jH$shared {
             Spike4jH.C_LONG
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("s4j_silu_mul");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("s4j_glu");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -893,45 +913,45 @@ public class Spike4jH extends Spike4jH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t s4j_silu_mul(const s4j_kernels *k, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_glu(const s4j_kernels *k, int32_t activation, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
-    public static FunctionDescriptor s4j_silu_mul$descriptor() {
-        return s4j_silu_mul.DESC;
+    public static FunctionDescriptor s4j_glu$descriptor() {
+        return s4j_glu.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t s4j_silu_mul(const s4j_kernels *k, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_glu(const s4j_kernels *k, int32_t activation, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
-    public static MethodHandle s4j_silu_mul$handle() {
-        return s4j_silu_mul.HANDLE;
+    public static MethodHandle s4j_glu$handle() {
+        return s4j_glu.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t s4j_silu_mul(const s4j_kernels *k, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_glu(const s4j_kernels *k, int32_t activation, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
-    public static MemorySegment s4j_silu_mul$address() {
-        return s4j_silu_mul.ADDR;
+    public static MemorySegment s4j_glu$address() {
+        return s4j_glu.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * int32_t s4j_silu_mul(const s4j_kernels *k, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_glu(const s4j_kernels *k, int32_t activation, const float *gate_up, int64_t stride, int64_t channels, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
-    public static int s4j_silu_mul(MemorySegment k, MemorySegment gate_up, long stride, long channels, MemorySegment y, long y_stride, long begin, long end) {
-        var mh$ = s4j_silu_mul.HANDLE;
+    public static int s4j_glu(MemorySegment k, int activation, MemorySegment gate_up, long stride, long channels, MemorySegment y, long y_stride, long begin, long end) {
+        var mh$ = s4j_glu.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("s4j_silu_mul", k, gate_up, stride, channels, y, y_stride, begin, end);
+                traceDowncall("s4j_glu", k, activation, gate_up, stride, channels, y, y_stride, begin, end);
             }
-            return (int)mh$.invokeExact(k, gate_up, stride, channels, y, y_stride, begin, end);
+            return (int)mh$.invokeExact(k, activation, gate_up, stride, channels, y, y_stride, begin, end);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -947,6 +967,7 @@ public class Spike4jH extends Spike4jH$shared {
             Spike4jH.C_INT,
             Spike4jH.C_LONG,
             Spike4jH.C_LONG,
+            Spike4jH.C_FLOAT,
             Spike4jH.C_POINTER,
             Spike4jH.C_POINTER,
             Spike4jH.C_LONG,
@@ -962,7 +983,7 @@ public class Spike4jH extends Spike4jH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
     public static FunctionDescriptor s4j_embed$descriptor() {
@@ -972,7 +993,7 @@ public class Spike4jH extends Spike4jH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
     public static MethodHandle s4j_embed$handle() {
@@ -982,7 +1003,7 @@ public class Spike4jH extends Spike4jH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
     public static MemorySegment s4j_embed$address() {
@@ -991,16 +1012,82 @@ public class Spike4jH extends Spike4jH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
+     * int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale, const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
      * }
      */
-    public static int s4j_embed(MemorySegment k, MemorySegment table, int dtype, long vocab, long channels, MemorySegment ids, MemorySegment y, long y_stride, long begin, long end) {
+    public static int s4j_embed(MemorySegment k, MemorySegment table, int dtype, long vocab, long channels, float scale, MemorySegment ids, MemorySegment y, long y_stride, long begin, long end) {
         var mh$ = s4j_embed.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("s4j_embed", k, table, dtype, vocab, channels, ids, y, y_stride, begin, end);
+                traceDowncall("s4j_embed", k, table, dtype, vocab, channels, scale, ids, y, y_stride, begin, end);
             }
-            return (int)mh$.invokeExact(k, table, dtype, vocab, channels, ids, y, y_stride, begin, end);
+            return (int)mh$.invokeExact(k, table, dtype, vocab, channels, scale, ids, y, y_stride, begin, end);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class s4j_softcap {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Spike4jH.C_INT,
+            Spike4jH.C_POINTER,
+            Spike4jH.C_POINTER,
+            Spike4jH.C_LONG,
+            Spike4jH.C_LONG,
+            Spike4jH.C_FLOAT,
+            Spike4jH.C_LONG,
+            Spike4jH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("s4j_softcap");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t s4j_softcap(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, float cap, int64_t begin, int64_t end)
+     * }
+     */
+    public static FunctionDescriptor s4j_softcap$descriptor() {
+        return s4j_softcap.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t s4j_softcap(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, float cap, int64_t begin, int64_t end)
+     * }
+     */
+    public static MethodHandle s4j_softcap$handle() {
+        return s4j_softcap.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t s4j_softcap(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, float cap, int64_t begin, int64_t end)
+     * }
+     */
+    public static MemorySegment s4j_softcap$address() {
+        return s4j_softcap.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t s4j_softcap(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, float cap, int64_t begin, int64_t end)
+     * }
+     */
+    public static int s4j_softcap(MemorySegment k, MemorySegment x, long x_stride, long channels, float cap, long begin, long end) {
+        var mh$ = s4j_softcap.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("s4j_softcap", k, x, x_stride, channels, cap, begin, end);
+            }
+            return (int)mh$.invokeExact(k, x, x_stride, channels, cap, begin, end);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

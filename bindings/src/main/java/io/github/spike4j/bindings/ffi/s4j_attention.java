@@ -20,7 +20,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int64_t kv_heads;
  *     int64_t head_dim;
  *     int64_t q_padded;
+ *     int64_t window;
  *     float kappa;
+ *     float softcap;
  *     int32_t q_bits;
  *     int32_t k_bits[2];
  *     int32_t v_bits[2];
@@ -41,13 +43,14 @@ public class s4j_attention {
         Spike4jH.C_LONG.withName("kv_heads"),
         Spike4jH.C_LONG.withName("head_dim"),
         Spike4jH.C_LONG.withName("q_padded"),
+        Spike4jH.C_LONG.withName("window"),
         Spike4jH.C_FLOAT.withName("kappa"),
+        Spike4jH.C_FLOAT.withName("softcap"),
         Spike4jH.C_INT.withName("q_bits"),
         MemoryLayout.sequenceLayout(2, Spike4jH.C_INT).withName("k_bits"),
         MemoryLayout.sequenceLayout(2, Spike4jH.C_INT).withName("v_bits"),
         Spike4jH.C_INT.withName("k_mode"),
-        MemoryLayout.sequenceLayout(2, Spike4jH.C_INT).withName("reserved"),
-        MemoryLayout.paddingLayout(4)
+        MemoryLayout.sequenceLayout(2, Spike4jH.C_INT).withName("reserved")
     ).withName("s4j_attention");
 
     /**
@@ -277,6 +280,50 @@ public class s4j_attention {
         struct.set(q_padded$LAYOUT, q_padded$OFFSET, fieldValue);
     }
 
+    private static final OfLong window$LAYOUT = (OfLong)$LAYOUT.select(groupElement("window"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int64_t window
+     * }
+     */
+    public static final OfLong window$layout() {
+        return window$LAYOUT;
+    }
+
+    private static final long window$OFFSET = $LAYOUT.byteOffset(groupElement("window"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int64_t window
+     * }
+     */
+    public static final long window$offset() {
+        return window$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int64_t window
+     * }
+     */
+    public static long window(MemorySegment struct) {
+        return struct.get(window$LAYOUT, window$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int64_t window
+     * }
+     */
+    public static void window(MemorySegment struct, long fieldValue) {
+        struct.set(window$LAYOUT, window$OFFSET, fieldValue);
+    }
+
     private static final OfFloat kappa$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("kappa"));
 
     /**
@@ -319,6 +366,50 @@ public class s4j_attention {
      */
     public static void kappa(MemorySegment struct, float fieldValue) {
         struct.set(kappa$LAYOUT, kappa$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat softcap$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("softcap"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float softcap
+     * }
+     */
+    public static final OfFloat softcap$layout() {
+        return softcap$LAYOUT;
+    }
+
+    private static final long softcap$OFFSET = $LAYOUT.byteOffset(groupElement("softcap"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float softcap
+     * }
+     */
+    public static final long softcap$offset() {
+        return softcap$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float softcap
+     * }
+     */
+    public static float softcap(MemorySegment struct) {
+        return struct.get(softcap$LAYOUT, softcap$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float softcap
+     * }
+     */
+    public static void softcap(MemorySegment struct, float fieldValue) {
+        struct.set(softcap$LAYOUT, softcap$OFFSET, fieldValue);
     }
 
     private static final OfInt q_bits$LAYOUT = (OfInt)$LAYOUT.select(groupElement("q_bits"));

@@ -15,6 +15,7 @@ import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.Layout;
 import io.github.spike4j.format.Layouts;
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.Kernels;
 import io.github.spike4j.kernels.Numerics;
@@ -183,7 +184,7 @@ final class Calibration implements AutoCloseable {
                 rmsNorm(x, ffnNorm, normed);
                 dense(weights.get(Site.FFN_IN), normed, gateUp, false);
                 site(Site.FFN_IN, normed, gateUp);
-                workers.run(Math.ceilDiv(length, ROWS), i -> kernels.siluMul(gateUp, 2 * a.intermediate(), a.intermediate(), inner,
+                workers.run(Math.ceilDiv(length, ROWS), i -> kernels.glu(Activation.SILU, gateUp, 2 * a.intermediate(), a.intermediate(), inner,
                         a.intermediate(), i * ROWS, Math.min(length, (i + 1) * ROWS)));
                 outputSite(Site.FFN_HIDDEN, inner, x);
             }
@@ -199,7 +200,7 @@ final class Calibration implements AutoCloseable {
 
         private void rmsNorm(MemorySegment x, MemorySegment weight, MemorySegment y) {
             workers.run(Math.ceilDiv(length, ROWS), i -> {
-                if (!kernels.rmsNorm(x, a.hidden(), weight, a.hidden(), a.normEps(), y, a.hidden(), i * ROWS, Math.min(length, (i + 1) * ROWS))) {
+                if (!kernels.rmsNorm(x, a.hidden(), weight, a.hidden(), a.normEps(), y, a.hidden(), false, i * ROWS, Math.min(length, (i + 1) * ROWS))) {
                     throw new ConversionException("calibration: the residual of layer " + layer + " is not finite; are the weights sound?");
                 }
             });

@@ -7,13 +7,39 @@ import java.util.List;
  *
  * @param heads query heads, a multiple of the kv heads
  * @param headDim even, 2..256
- * @param kappa (float) (1 / sqrt(headDim))
+ * @param scores factor, cap and window of the scores
  * @param dense the f32 reference attention: only {@code pageOffset} of the heads counts
  */
-public record AttentionSpec(int heads, int headDim, float kappa, boolean dense, int qBits, int[] kBits, int[] vBits, boolean frozenK,
+public record AttentionSpec(int heads, int headDim, Scores scores, boolean dense, int qBits, int[] kBits, int[] vBits, boolean frozenK,
         List<KvHead> kvHeads, Peer peer) {
     /** Positions of a page. */
     public static final int PAGE = 64;
+
+    /**
+     * What becomes of a product of query and key.
+     *
+     * @param kappa   factor on scores, positive
+     * @param softcap soft cap of scores; 0 is none
+     * @param window  positions that a token sees, its own included; 0 is all
+     */
+    public record Scores(float kappa, float softcap, int window) {
+        /** Checks every range. */
+        public Scores {
+            GifSpec.require(kappa > 0 && Float.isFinite(kappa), "factor on scores (positive)", kappa);
+            GifSpec.require(softcap >= 0 && Float.isFinite(softcap), "soft cap of scores (0 or positive)", softcap);
+            GifSpec.require(window >= 0, "window (0 or positive)", window);
+        }
+
+        /** 1 / sqrt(headDim), no cap, no window. */
+        public static Scores of(int headDim) {
+            return new Scores((float) (1 / StrictMath.sqrt(headDim)), 0, 0);
+        }
+
+        /** The first position that position {@code p} sees. */
+        public int firstSeen(int p) {
+            return window > 0 && p >= window ? p + 1 - window : 0;
+        }
+    }
 
     /**
      * One kv head. Channels are permuted: ordinary first, then salient.

@@ -157,6 +157,12 @@ public final class GifSpec {
         }
     }
 
+    static void require(boolean ok, String what, double actual) {
+        if (!ok) {
+            throw new IllegalArgumentException(what + " must not be " + actual);
+        }
+    }
+
     static MemorySegment sized(MemorySegment segment, long bytes, String what) {
         if (segment == null || segment.byteSize() < bytes) {
             throw new IllegalArgumentException(what + " needs " + bytes + " bytes, got " + (segment == null ? "null" : segment.byteSize()));

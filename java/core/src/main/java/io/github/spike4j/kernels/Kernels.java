@@ -51,16 +51,20 @@ public abstract class Kernels {
     public abstract void dense(DenseWeights w, MemorySegment x, int xStride, int tokens, MemorySegment y, int yStride, boolean add,
             int begin, int end);
 
-    /** N2; false if a row's sum of squares was not finite (the row becomes NaN). {@code y} may be {@code x}. */
+    /** N2, y = (or +=, with {@code add}); false if a row's sum of squares was not finite (the row becomes NaN). {@code y} may be {@code x}. */
     public abstract boolean rmsNorm(MemorySegment x, int xStride, MemorySegment weight, int channels, float eps, MemorySegment y,
+            int yStride, boolean add, int begin, int end);
+
+    /** N9. y = activation(gate) * up, gate in channels [0, channels), up in [channels, 2 channels) of a row. */
+    public abstract void glu(Activation activation, MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin,
+            int end);
+
+    /** Embedding rows: y[i] = table[ids[i]] * scale, ids i32; {@code table} row-major [vocab][channels], bf16 or f32. */
+    public abstract void embed(MemorySegment table, boolean bf16, int vocab, int channels, float scale, MemorySegment ids, MemorySegment y,
             int yStride, int begin, int end);
 
-    /** N9. y = silu(gate) * up, gate in channels [0, channels), up in [channels, 2 channels) of a row. */
-    public abstract void siluMul(MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin, int end);
-
-    /** Embedding rows: y[i] = table[ids[i]], ids i32; {@code table} row-major [vocab][channels], bf16 or f32. */
-    public abstract void embed(MemorySegment table, boolean bf16, int vocab, int channels, MemorySegment ids, MemorySegment y, int yStride,
-            int begin, int end);
+    /** N6: x = cap tanh(x / cap) in place. */
+    public abstract void softcap(MemorySegment x, int xStride, int channels, float cap, int begin, int end);
 
     /** Position of the maximum of x[0, n), the lowest on ties; -1 if a NaN is present. */
     public abstract int argmax(MemorySegment x, int n);

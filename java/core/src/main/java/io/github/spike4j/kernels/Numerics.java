@@ -40,6 +40,21 @@ public final class Numerics {
         return Float.intBitsToFloat(Float.floatToRawIntBits(p) + ((int) n << 23));
     }
 
+    /** N6: cap tanh(x / cap), with the sign of x. */
+    public static float softcap(float x, float cap) {
+        float u = exp(-2f * Math.abs(x / cap));
+        return Math.copySign((1f - u) / (1f + u) * cap, x);
+    }
+
+    /** N9: the gate's function of g. */
+    public static float activate(Activation activation, float g) {
+        float t = switch (activation) {
+            case SILU -> g;
+            case GELU_TANH -> g * Math.fma(g * g, 0x1.2444f2p-4f, 0x1.988454p+0f);
+        };
+        return g / (1f + exp(-t));
+    }
+
     /** N3: the scale of a range that contains zero. */
     public static float scale(float hi, float lo, int levels) {
         return clamp((hi - lo) / levels, 1e-5f, 1e4f);

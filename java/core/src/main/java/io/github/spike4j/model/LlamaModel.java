@@ -60,13 +60,13 @@ public final class LlamaModel {
 
     private AttentionSpec attention(WeightFile file, int layer, long offset) {
         var a = architecture;
-        float kappa = (float) (1 / StrictMath.sqrt(a.headDim()));
+        var scores = AttentionSpec.Scores.of(a.headDim());
         var heads = new ArrayList<AttentionSpec.KvHead>();
         if (dense) {
             for (int h = 0; h < a.kvHeads(); h++) {
                 heads.add(new AttentionSpec.KvHead(null, null, null, null, 0, 0, offset + h * 2L * AttentionSpec.PAGE * a.headDim() * 4));
             }
-            return new AttentionSpec(a.heads(), a.headDim(), kappa, true, 8, new int[] {8, 8}, new int[] {8, 8}, false, heads,
+            return new AttentionSpec(a.heads(), a.headDim(), scores, true, 8, new int[] {8, 8}, new int[] {8, 8}, false, heads,
                     new AttentionSpec.Peer());
         }
         var all = file.manifest().attention();
@@ -83,11 +83,11 @@ public final class LlamaModel {
                     frozen ? java.util.Arrays.copyOfRange(scale, h * d, (h + 1) * d) : null, frozen ? slice(zero, h, d) : null,
                     own.kSalient()[h], own.vSalient()[h], offset);
             heads.add(head);
-            offset += new AttentionSpec(1, d, kappa, false, all.qBits(), all.kBits(), all.vBits(), frozen, List.of(head),
+            offset += new AttentionSpec(1, d, scores, false, all.qBits(), all.kBits(), all.vBits(), frozen, List.of(head),
                     new AttentionSpec.Peer()).pageBytes(0);
         }
         try {
-            return new AttentionSpec(a.heads(), d, kappa, false, all.qBits(), all.kBits(), all.vBits(), frozen, heads,
+            return new AttentionSpec(a.heads(), d, scores, false, all.qBits(), all.kBits(), all.vBits(), frozen, heads,
                     new AttentionSpec.Peer());
         } catch (IllegalArgumentException e) {
             throw new SpikeException.Format(file.path() + ": attention of layer " + layer + ": " + e.getMessage(), e);

@@ -1,5 +1,6 @@
 package io.github.spike4j.runtime;
 
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.Kernels;
 import io.github.spike4j.kernels.SpikeWeights;
@@ -205,7 +206,7 @@ final class Executor implements AutoCloseable, Team.Job {
         switch (phase) {
             case Phase.Embed e -> {
                 if (begin < end) {
-                    kernels.embed(e.table(), e.bf16(), model.width(Buffer.LOGITS), width, batch.ids(), workspace.floats(Buffer.RESIDUAL), width,
+                    kernels.embed(e.table(), e.bf16(), model.width(Buffer.LOGITS), width, 1, batch.ids(), workspace.floats(Buffer.RESIDUAL), width,
                             begin, end);
                 }
             }
@@ -245,8 +246,8 @@ final class Executor implements AutoCloseable, Team.Job {
         var x = workspace.floats(output, rows, thread);
         switch (p.source()) {
             case Phase.Source.Norm n -> {
-                if (!kernels.rmsNorm(workspace.floats(n.from()), stride, n.weight(), stride, model.architecture().normEps(), x, stride, begin,
-                        end)) {
+                if (!kernels.rmsNorm(workspace.floats(n.from()), stride, n.weight(), stride, model.architecture().normEps(), x, stride, false,
+                        begin, end)) {
                     for (int r = begin; r < end; r++) {
                         if (Float.isNaN(x.get(ValueLayout.JAVA_FLOAT, 4L * stride * r))) {
                             fail(p, r, index, thread, rows);
@@ -254,7 +255,7 @@ final class Executor implements AutoCloseable, Team.Job {
                     }
                 }
             }
-            case Phase.Source.Silu _ -> kernels.siluMul(workspace.floats(Buffer.GATE_UP), 2 * stride, stride, x, stride, begin, end);
+            case Phase.Source.Silu _ -> kernels.glu(Activation.SILU, workspace.floats(Buffer.GATE_UP), 2 * stride, stride, x, stride, begin, end);
             case Phase.Source.Plain _ -> { }
         }
         for (int s = 0; s < p.specs().size(); s++) {

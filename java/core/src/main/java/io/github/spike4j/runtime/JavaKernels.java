@@ -1,5 +1,6 @@
 package io.github.spike4j.runtime;
 
+import static io.github.spike4j.kernels.Numerics.activate;
 import static io.github.spike4j.kernels.Numerics.bf16;
 import static io.github.spike4j.kernels.Numerics.clamp;
 import static io.github.spike4j.kernels.Numerics.code;
@@ -10,12 +11,14 @@ import static io.github.spike4j.kernels.Numerics.rint;
 import static io.github.spike4j.kernels.Numerics.scale;
 import static io.github.spike4j.kernels.Numerics.zero;
 
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.AttentionSpec.KvHead;
 import io.github.spike4j.kernels.AttentionSpec.PageField;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.GifSpec;
 import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.kernels.Numerics;
 import io.github.spike4j.kernels.Queries;
 import io.github.spike4j.kernels.Sequences;
 import io.github.spike4j.kernels.SpikeWeights;
@@ -414,7 +417,7 @@ public class JavaKernels extends Kernels {
 
     @Override
     public boolean rmsNorm(MemorySegment x, int xStride, MemorySegment weight, int channels, float eps, MemorySegment y, int yStride,
-            int begin, int end) {
+            boolean add, int begin, int end) {
         float[] lanes = SCRATCH.get().lanes;
         boolean ok = true;
         for (int row = begin; row < end; row++) {
@@ -424,7 +427,8 @@ public class JavaKernels extends Kernels {
             boolean finite = finite(sum);
             float r = finite ? 1f / (float) Math.sqrt(sum / channels + eps) : Float.NaN;
             for (int i = 0; i < channels; i++) {
-                y.set(F32, 4 * (to + i), x.get(F32, 4 * (from + i)) * r * weight.get(F32, 4L * i));
+                float v = x.get(F32, 4 * (from + i)) * r * weight.get(F32, 4L * i);
+                y.set(F32, 4 * (to + i), add ? y.get(F32, 4 * (to + i)) + v : v);
             }
             ok &= finite;
         }
@@ -432,19 +436,19 @@ public class JavaKernels extends Kernels {
     }
 
     @Override
-    public void siluMul(MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin, int end) {
+    public void glu(Activation activation, MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin, int end) {
         for (int r = begin; r < end; r++) {
             for (int i = 0; i < channels; i++) {
                 float g = gateUp.get(F32, 4 * ((long) r * stride + i));
                 float u = gateUp.get(F32, 4 * ((long) r * stride + channels + i));
-                y.set(F32, 4 * ((long) r * yStride + i), g / (1f + exp(-g)) * u);
+                y.set(F32, 4 * ((long) r * yStride + i), activate(activation, g) * u);
             }
         }
     }
 
     @Override
-    public void embed(MemorySegment table, boolean bf16, int vocab, int channels, MemorySegment ids, MemorySegment y, int yStride,
-            int begin, int end) {
+    public void embed(MemorySegment table, boolean bf16, int vocab, int channels, float scale, MemorySegment ids, MemorySegment y,
+            int yStride, int begin, int end) {
         for (int i = begin; i < end; i++) {
             int id = ids.get(I32, 4L * i);
             if (id < 0 || id >= vocab) {
@@ -454,7 +458,18 @@ public class JavaKernels extends Kernels {
         for (int i = begin; i < end; i++) {
             long row = (long) ids.get(I32, 4L * i) * channels;
             for (int c = 0; c < channels; c++) {
-                y.set(F32, 4 * ((long) i * yStride + c), bf16 ? bf16(table.get(I16, 2 * (row + c))) : table.get(F32, 4 * (row + c)));
+                float v = bf16 ? bf16(table.get(I16, 2 * (row + c))) : table.get(F32, 4 * (row + c));
+                y.set(F32, 4 * ((long) i * yStride + c), scale == 1 ? v : v * scale);
+            }
+        }
+    }
+
+    @Override
+    public void softcap(MemorySegment x, int xStride, int channels, float cap, int begin, int end) {
+        for (int r = begin; r < end; r++) {
+            for (int i = 0; i < channels; i++) {
+                long at = 4 * ((long) r * xStride + i);
+                x.set(F32, at, Numerics.softcap(x.get(F32, at), cap));
             }
         }
     }
@@ -727,15 +742,16 @@ public class JavaKernels extends Kernels {
             MemorySegment out, long to) {
         KvHead head = a.kvHeads().get(h);
         float[] e = SCRATCH.get().weights(positions);
+        int from = a.scores().firstSeen(positions - 1);
         float top = Float.NEGATIVE_INFINITY;
-        for (int t = 0; t < positions; t++) {
+        for (int t = from; t < positions; t++) {
             e[t] = score(a, h, q, slot, table.block(t / AttentionSpec.PAGE), t % AttentionSpec.PAGE);
             top = Math.max(top, e[t]);
         }
         long sum = 0;
         float most = 0;
         long scales = head.pageOffset() + a.offset(h, PageField.V_SCALE);
-        for (int t = 0; t < positions; t++) {
+        for (int t = from; t < positions; t++) {
             float p = exp(e[t] - top);
             sum += (int) rint(p * ONE_22);
             e[t] = p * table.block(t / AttentionSpec.PAGE).get(F32, scales + 4L * (t % AttentionSpec.PAGE));
@@ -752,7 +768,7 @@ public class JavaKernels extends Kernels {
             float unit = (i == 0 ? most : most * vRatio(a)) / (float) sum;
             for (int c = 0; c < n; c++) {
                 long acc = 0;
-                for (int t = 0; t < positions && most > 0; t++) {
+                for (int t = from; t < positions && most > 0; t++) {
                     MemorySegment block = table.block(t / AttentionSpec.PAGE);
                     int at = t % AttentionSpec.PAGE;
                     long row = data + (long) at * stride;
@@ -797,7 +813,8 @@ public class JavaKernels extends Kernels {
                 code += padded;
             }
         }
-        return (a.frozenK() ? (float) total : b) * (q.scale().get(F32, 4 * slot) * a.kappa());
+        float score = (a.frozenK() ? (float) total : b) * (q.scale().get(F32, 4 * slot) * a.scores().kappa());
+        return a.scores().softcap() > 0 ? Numerics.softcap(score, a.scores().softcap()) : score;
     }
 
     // ------------------------------------------------------------------ dense attention
@@ -851,20 +868,23 @@ public class JavaKernels extends Kernels {
             MemorySegment out, long to) {
         int d = a.headDim();
         float[] e = SCRATCH.get().weights(positions);
+        int from = a.scores().firstSeen(positions - 1);
+        int first = from & -256; // blocks are absolute
         float top = Float.NEGATIVE_INFINITY;
-        for (int t = 0; t < positions; t++) {
+        for (int t = from; t < positions; t++) {
             MemorySegment block = table.block(t / AttentionSpec.PAGE);
             float acc = 0;
             for (int c = 0; c < d; c++) {
                 acc = Math.fma(block.get(F32, page + 4L * (c * AttentionSpec.PAGE + t % AttentionSpec.PAGE)), qkv.get(F32, 4 * (x + c)), acc);
             }
-            e[t] = acc * a.kappa();
+            e[t] = acc * a.scores().kappa();
+            e[t] = a.scores().softcap() > 0 ? Numerics.softcap(e[t], a.scores().softcap()) : e[t];
             top = Math.max(top, e[t]);
         }
         float sum = 0;
-        for (int block = 0; block < positions; block += 256) {
+        for (int block = first; block < positions; block += 256) {
             float part = 0;
-            for (int t = block; t < Math.min(positions, block + 256); t++) {
+            for (int t = Math.max(block, from); t < Math.min(positions, block + 256); t++) {
                 e[t] = exp(e[t] - top);
                 part += e[t];
             }
@@ -872,9 +892,9 @@ public class JavaKernels extends Kernels {
         }
         for (int c = 0; c < d; c++) {
             float total = 0;
-            for (int block = 0; block < positions; block += 256) {
+            for (int block = first; block < positions; block += 256) {
                 float acc = 0;
-                for (int t = block; t < Math.min(positions, block + 256); t++) {
+                for (int t = Math.max(block, from); t < Math.min(positions, block + 256); t++) {
                     acc = Math.fma(e[t], table.block(t / AttentionSpec.PAGE).get(F32,
                             page + 4L * ((AttentionSpec.PAGE + t % AttentionSpec.PAGE) * d + c)), acc);
                 }

@@ -15,6 +15,7 @@ import io.github.spike4j.bindings.SequenceTable;
 import io.github.spike4j.bindings.SpikeBuffer;
 import io.github.spike4j.bindings.Tier;
 import io.github.spike4j.bindings.Weights;
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.GifSpec;
@@ -86,9 +87,9 @@ final class NativeKernels extends Kernels {
 
     @Override
     public boolean rmsNorm(MemorySegment x, int xStride, MemorySegment weight, int channels, float eps, MemorySegment y, int yStride,
-            int begin, int end) {
+            boolean add, int begin, int end) {
         try {
-            Rows.rmsNorm(table, x, xStride, weight, channels, eps, y, yStride, begin, end);
+            Rows.rmsNorm(table, x, xStride, weight, channels, eps, y, yStride, add, begin, end);
             return true;
         } catch (NativeException e) {
             return nonFinite(e);
@@ -96,14 +97,23 @@ final class NativeKernels extends Kernels {
     }
 
     @Override
-    public void siluMul(MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin, int end) {
-        Rows.siluMul(table, gateUp, stride, channels, y, yStride, begin, end);
+    public void glu(Activation activation, MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin, int end) {
+        var function = switch (activation) {
+            case SILU -> Rows.Activation.SILU;
+            case GELU_TANH -> Rows.Activation.GELU_TANH;
+        };
+        Rows.glu(table, function, gateUp, stride, channels, y, yStride, begin, end);
     }
 
     @Override
-    public void embed(MemorySegment rows, boolean bf16, int vocab, int channels, MemorySegment ids, MemorySegment y, int yStride, int begin,
-            int end) {
-        Rows.embed(table, rows, bf16 ? DType.BF16 : DType.F32, vocab, channels, ids, y, yStride, begin, end);
+    public void embed(MemorySegment rows, boolean bf16, int vocab, int channels, float scale, MemorySegment ids, MemorySegment y, int yStride,
+            int begin, int end) {
+        Rows.embed(table, rows, bf16 ? DType.BF16 : DType.F32, vocab, channels, scale, ids, y, yStride, begin, end);
+    }
+
+    @Override
+    public void softcap(MemorySegment x, int xStride, int channels, float cap, int begin, int end) {
+        Rows.softcap(table, x, xStride, channels, cap, begin, end);
     }
 
     @Override
@@ -223,13 +233,14 @@ final class NativeKernels extends Kernels {
             return known;
         }
         var heads = a.kvHeads();
+        var scores = new io.github.spike4j.bindings.AttentionSpec.Scores(a.scores().kappa(), a.scores().softcap(), a.scores().window());
         io.github.spike4j.bindings.AttentionSpec made;
         if (a.dense()) {
-            made = io.github.spike4j.bindings.AttentionSpec.dense(Arena.ofAuto(), a.heads(), a.headDim(),
+            made = io.github.spike4j.bindings.AttentionSpec.dense(Arena.ofAuto(), a.heads(), a.headDim(), scores,
                     heads.stream().mapToLong(AttentionSpec.KvHead::pageOffset).toArray());
         } else {
             var bits = new io.github.spike4j.bindings.AttentionSpec.Bits(a.qBits(), a.kBits()[0], a.kBits()[1], a.vBits()[0], a.vBits()[1]);
-            made = io.github.spike4j.bindings.AttentionSpec.spiking(Arena.ofAuto(), a.heads(), a.headDim(), heads.stream()
+            made = io.github.spike4j.bindings.AttentionSpec.spiking(Arena.ofAuto(), a.heads(), a.headDim(), scores, heads.stream()
                     .map(h -> new KvHead(h.kPerm(), h.vPerm(), h.kSalient(), h.vSalient(), frozen(a, h), h.pageOffset())).toList(),
                     bits);
         }

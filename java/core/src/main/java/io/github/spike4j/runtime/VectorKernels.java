@@ -4,6 +4,7 @@ import static io.github.spike4j.kernels.Numerics.code;
 import static io.github.spike4j.kernels.Numerics.finite;
 import static io.github.spike4j.kernels.Numerics.levels;
 
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.AttentionSpec.PageField;
 import io.github.spike4j.kernels.DenseWeights;
@@ -387,6 +388,12 @@ public final class VectorKernels extends JavaKernels {
         return p.reinterpretAsInts().add(toInt(n).lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
     }
 
+    private static FloatVector softcap(FloatVector x, float cap) {
+        FloatVector u = exp(x.div(cap).abs().mul(-2f));
+        FloatVector y = u.neg().add(1f).div(u.add(1f)).mul(cap);
+        return y.reinterpretAsInts().and(0x7fffffff).or(x.reinterpretAsInts().and(0x80000000)).reinterpretAsFloats();
+    }
+
     private static IntVector toInt(FloatVector x) {
         return (IntVector) x.convertShape(VectorOperators.F2I, I, 0);
     }
@@ -421,7 +428,7 @@ public final class VectorKernels extends JavaKernels {
 
     @Override
     public boolean rmsNorm(MemorySegment x, int xStride, MemorySegment weight, int channels, float eps, MemorySegment y, int yStride,
-            int begin, int end) {
+            boolean add, int begin, int end) {
         float[] lanes = SCRATCH.get().lanes;
         boolean ok = true;
         for (int row = begin; row < end; row++) {
@@ -432,11 +439,12 @@ public final class VectorKernels extends JavaKernels {
             float r = finite ? 1f / (float) Math.sqrt(sum / channels + eps) : Float.NaN;
             int i = 0;
             for (; i + 8 <= channels; i += 8) {
-                FloatVector.fromMemorySegment(F, x, 4 * (from + i), LE).mul(r).mul(FloatVector.fromMemorySegment(F, weight, 4L * i, LE))
-                        .intoMemorySegment(y, 4 * (to + i), LE);
+                FloatVector v = FloatVector.fromMemorySegment(F, x, 4 * (from + i), LE).mul(r)
+                        .mul(FloatVector.fromMemorySegment(F, weight, 4L * i, LE));
+                (add ? FloatVector.fromMemorySegment(F, y, 4 * (to + i), LE).add(v) : v).intoMemorySegment(y, 4 * (to + i), LE);
             }
             for (; i < channels; i++) {
-                y.set(F32, 4 * (to + i), x.get(F32, 4 * (from + i)) * r * weight.get(F32, 4L * i));
+                store(y, to + i, x.get(F32, 4 * (from + i)) * r * weight.get(F32, 4L * i), null, 0, add);
             }
             ok &= finite;
         }
@@ -474,18 +482,37 @@ public final class VectorKernels extends JavaKernels {
     }
 
     @Override
-    public void siluMul(MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin, int end) {
+    public void glu(Activation activation, MemorySegment gateUp, int stride, int channels, MemorySegment y, int yStride, int begin, int end) {
         int whole = channels & -8;
         for (int r = begin; r < end; r++) {
             long from = (long) r * stride;
             for (int i = 0; i < whole; i += 8) {
                 FloatVector g = FloatVector.fromMemorySegment(F, gateUp, 4 * (from + i), LE);
                 FloatVector u = FloatVector.fromMemorySegment(F, gateUp, 4 * (from + channels + i), LE);
-                g.div(exp(g.neg()).add(1f)).mul(u).intoMemorySegment(y, 4 * ((long) r * yStride + i), LE);
+                FloatVector t = switch (activation) {
+                    case SILU -> g;
+                    case GELU_TANH -> g.mul(g).fma(FloatVector.broadcast(F, 0x1.2444f2p-4f), FloatVector.broadcast(F, 0x1.988454p+0f)).mul(g);
+                };
+                g.div(exp(t.neg()).add(1f)).mul(u).intoMemorySegment(y, 4 * ((long) r * yStride + i), LE);
             }
             for (int i = whole; i < channels; i++) {
                 float g = gateUp.get(F32, 4 * (from + i));
-                y.set(F32, 4 * ((long) r * yStride + i), g / (1f + Numerics.exp(-g)) * gateUp.get(F32, 4 * (from + channels + i)));
+                y.set(F32, 4 * ((long) r * yStride + i), Numerics.activate(activation, g) * gateUp.get(F32, 4 * (from + channels + i)));
+            }
+        }
+    }
+
+    @Override
+    public void softcap(MemorySegment x, int xStride, int channels, float cap, int begin, int end) {
+        int whole = channels & -8;
+        for (int r = begin; r < end; r++) {
+            for (int i = 0; i < whole; i += 8) {
+                long at = 4 * ((long) r * xStride + i);
+                softcap(FloatVector.fromMemorySegment(F, x, at, LE), cap).intoMemorySegment(x, at, LE);
+            }
+            for (int i = whole; i < channels; i++) {
+                long at = 4 * ((long) r * xStride + i);
+                x.set(F32, at, Numerics.softcap(x.get(F32, at), cap));
             }
         }
     }
@@ -498,34 +525,35 @@ public final class VectorKernels extends JavaKernels {
         var head = a.kvHeads().get(h);
         Work work = WORK.get();
         float[] e = SCRATCH.get().weights((positions + 7) & -8);
-        scores(a, h, q, slot, table, positions, e, work);
+        int from = a.scores().firstSeen(positions - 1);
+        scores(a, h, q, slot, table, from & -8, positions, e, work);
         float top = Float.NEGATIVE_INFINITY;
-        for (int t = 0; t < positions; t++) {
+        for (int t = from; t < positions; t++) {
             top = Math.max(top, e[t]);
         }
         long sum = 0;
         float most = 0;
         long scales = head.pageOffset() + a.offset(h, PageField.V_SCALE);
-        for (int t0 = 0; t0 < positions; t0 += 8) {
+        for (int t0 = from & -8; t0 < positions; t0 += 8) {
             FloatVector p = exp(FloatVector.fromArray(F, e, t0).sub(top));
             toInt(rint(p.mul(ONE_22))).intoArray(work.ints, 0);
             MemorySegment block = table.block(t0 / AttentionSpec.PAGE);
             p.mul(FloatVector.fromMemorySegment(F, block, scales + 4L * (t0 % AttentionSpec.PAGE), LE)).intoArray(e, t0);
-            for (int t = t0; t < Math.min(positions, t0 + 8); t++) {
+            for (int t = Math.max(t0, from); t < Math.min(positions, t0 + 8); t++) {
                 sum += work.ints[t - t0];
                 most = Math.max(most, e[t]);
             }
         }
         float g = ONE_22 / most;
         int[] amounts = work.totals(positions + 8);
-        for (int t = 0; t < positions; t++) {
+        for (int t = from; t < positions; t++) {
             amounts[t] = most > 0 ? (int) Numerics.rint(e[t] * g) : 0;
         }
         int first = 0;
         for (int i = 0; i < 2; i++) {
             int n = i == 0 ? a.headDim() - head.vSalient() : head.vSalient();
             if (n > 0) {
-                values(a, h, i, n, table, positions, amounts, (i == 0 ? most : most * vRatio(a)) / (float) sum, first, out, to);
+                values(a, h, i, n, table, from, positions, amounts, (i == 0 ? most : most * vRatio(a)) / (float) sum, first, out, to);
             }
             first += n;
         }
@@ -535,8 +563,8 @@ public final class VectorKernels extends JavaKernels {
      * N8: channels of one V segment, a page and 8 channels at a time; |a (v - z)| is at most 2^22 (2^B - 1), which bounds the positions
      * of a 32-bit sum.
      */
-    private static void values(AttentionSpec a, int h, int i, int n, Sequences.BlockTable table, int positions, int[] amounts, float unit,
-            int first, MemorySegment out, long to) {
+    private static void values(AttentionSpec a, int h, int i, int n, Sequences.BlockTable table, int from, int positions, int[] amounts,
+            float unit, int first, MemorySegment out, long to) {
         var head = a.kvHeads().get(h);
         int width = AttentionSpec.storage(a.vBits()[i]);
         int stride = AttentionSpec.pad(n, 32) * width / 8;
@@ -547,7 +575,7 @@ public final class VectorKernels extends JavaKernels {
         int[] zero = WORK.get().zeros;
         long[] sums = WORK.get().sums64;
         Arrays.fill(sums, 0, n, 0);
-        for (int page = 0; page < positions; page += AttentionSpec.PAGE) {
+        for (int page = from & -AttentionSpec.PAGE; page < positions; page += AttentionSpec.PAGE) {
             MemorySegment block = table.block(page / AttentionSpec.PAGE);
             int rows = Math.min(AttentionSpec.PAGE, positions - page);
             for (int t = 0; t < AttentionSpec.PAGE; t += 8) {
@@ -557,7 +585,7 @@ public final class VectorKernels extends JavaKernels {
                 int shift = width == 8 ? 0 : c % 32 / 16 * 4;
                 long column = data + (width == 8 ? c : c / 32 * 16 + c % 16);
                 int mask = levels(width);
-                for (int t = 0; t < rows; t += budget) {
+                for (int t = Math.max(0, from - page); t < rows; t += budget) {
                     int stop = Math.min(rows, t + budget);
                     IntVector acc = IntVector.zero(I);
                     for (int u = t; u < stop; u++) {
@@ -576,15 +604,16 @@ public final class VectorKernels extends JavaKernels {
         }
     }
 
-    /** N7: scores of all positions, 8 (half a K panel) at a time. */
-    private static void scores(AttentionSpec a, int h, Queries q, long slot, Sequences.BlockTable table, int positions, float[] e,
+    /** N7: scores of positions [from, positions), 8 (half a K panel) at a time. */
+    private static void scores(AttentionSpec a, int h, Queries q, long slot, Sequences.BlockTable table, int from, int positions, float[] e,
             Work work) {
         var head = a.kvHeads().get(h);
         int[] pairs = work.pairs(a.qPadded() / 2);
         pairsOf(q.code(), slot * a.qPadded(), a.qPadded(), pairs, 0, 1);
-        float unit = q.scale().get(F32, 4 * slot) * a.kappa();
+        float unit = q.scale().get(F32, 4 * slot) * a.scores().kappa();
+        float cap = a.scores().softcap();
         int queryZero = q.zero().get(I32, 4 * slot);
-        for (int t = 0; t < positions; t += 8) {
+        for (int t = from; t < positions; t += 8) {
             MemorySegment block = table.block(t / AttentionSpec.PAGE);
             int at = t % AttentionSpec.PAGE;
             IntVector total = IntVector.broadcast(I, -q.sum().get(I32, 8 * slot));
@@ -614,7 +643,8 @@ public final class VectorKernels extends JavaKernels {
                 empty = false;
                 pair += padded / 2;
             }
-            (a.frozenK() ? toFloat(total) : b).mul(unit).intoArray(e, t);
+            FloatVector score = (a.frozenK() ? toFloat(total) : b).mul(unit);
+            (cap > 0 ? softcap(score, cap) : score).intoArray(e, t);
         }
     }
 

@@ -88,11 +88,25 @@ class KernelIdentityTest {
                 MemorySegment gain = floats(arena, random, n, 1);
                 MemorySegment a = arena.allocate(4L * tokens * n, 64);
                 MemorySegment b = arena.allocate(4L * tokens * n, 64);
-                assertEquals(reference.rmsNorm(x, 2 * n, gain, n, 1e-5f, a, n, 0, tokens), k.rmsNorm(x, 2 * n, gain, n, 1e-5f, b, n, 0, tokens));
-                same(a, b, name + " rmsNorm " + n);
-                reference.siluMul(x, 2 * n, n, a, n, 0, tokens);
-                k.siluMul(x, 2 * n, n, b, n, 0, tokens);
-                same(a, b, name + " siluMul " + n);
+                for (boolean add : new boolean[] {false, true}) {
+                    assertEquals(reference.rmsNorm(x, 2 * n, gain, n, 1e-5f, a, n, add, 0, tokens),
+                            k.rmsNorm(x, 2 * n, gain, n, 1e-5f, b, n, add, 0, tokens));
+                    same(a, b, name + " rmsNorm " + n + (add ? " added" : ""));
+                }
+                for (var activation : Activation.values()) {
+                    reference.glu(activation, x, 2 * n, n, a, n, 0, tokens);
+                    k.glu(activation, x, 2 * n, n, b, n, 0, tokens);
+                    same(a, b, name + " " + activation + " " + n);
+                }
+                float cap = (float) random.nextDouble(0.2, 4);
+                reference.softcap(a, n, n, cap, 0, tokens);
+                k.softcap(b, n, n, cap, 0, tokens);
+                same(a, b, name + " softcap " + n);
+                MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_INT, random.ints(tokens, 0, tokens).toArray());
+                float scale = random.nextBoolean() ? 1 : cap;
+                reference.embed(x, false, tokens, n, scale, ids, a, n, 0, tokens);
+                k.embed(x, false, tokens, n, scale, ids, b, n, 0, tokens);
+                same(a, b, name + " embed " + n);
                 assertEquals(reference.argmax(x, n), k.argmax(x, n));
                 boolean bf16 = random.nextBoolean();
                 long padded = (n + 63) & -64;
@@ -180,11 +194,14 @@ class KernelIdentityTest {
             var head = new AttentionSpec.KvHead(permutation(random, d), permutation(random, d), scale, zero, random.nextInt(d / 2),
                     random.nextInt(d / 2), offset);
             list.add(head);
-            var sizer = new AttentionSpec(kv, d, 1, dense, bits, new int[] {bits, salientBits}, new int[] {bits, salientBits}, frozen,
+            var sizer = new AttentionSpec(kv, d, AttentionSpec.Scores.of(d), dense, bits, new int[] {bits, salientBits}, new int[] {bits, salientBits}, frozen,
                     List.of(head), new AttentionSpec.Peer());
             offset += sizer.pageBytes(0);
         }
-        return new AttentionSpec(heads, d, (float) (1 / StrictMath.sqrt(d)), dense, frozen ? 8 : random.nextBoolean() ? 8 : bits,
+        var scores = random.nextInt(3) == 0 ? AttentionSpec.Scores.of(d)
+                : new AttentionSpec.Scores((float) random.nextDouble(0.05, 1), random.nextBoolean() ? 0 : random.nextInt(1, 5),
+                        random.nextBoolean() ? 0 : random.nextInt(1, 100));
+        return new AttentionSpec(heads, d, scores, dense, frozen ? 8 : random.nextBoolean() ? 8 : bits,
                 new int[] {bits, salientBits}, new int[] {bits, salientBits}, frozen, list, new AttentionSpec.Peer());
     }
 

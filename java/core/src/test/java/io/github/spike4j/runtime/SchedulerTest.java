@@ -34,15 +34,15 @@ class SchedulerTest {
         final CountDownLatch open = new CountDownLatch(1);
 
         @Override
-        public void embed(MemorySegment table, boolean bf16, int vocab, int channels, MemorySegment ids, MemorySegment y, int yStride,
-                int begin, int end) {
+        public void embed(MemorySegment table, boolean bf16, int vocab, int channels, float scale, MemorySegment ids, MemorySegment y,
+                int yStride, int begin, int end) {
             entered.countDown();
             try {
                 open.await();
             } catch (InterruptedException e) {
                 throw new IllegalStateException(e);
             }
-            super.embed(table, bf16, vocab, channels, ids, y, yStride, begin, end);
+            super.embed(table, bf16, vocab, channels, scale, ids, y, yStride, begin, end);
         }
     }
 
