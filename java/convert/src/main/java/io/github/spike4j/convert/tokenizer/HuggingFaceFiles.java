@@ -2,7 +2,6 @@ package io.github.spike4j.convert.tokenizer;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -11,16 +10,13 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.MissingNode;
 
 import io.github.spike4j.convert.ConversionException;
 import io.github.spike4j.convert.importer.Sources;
-import io.github.spike4j.tokenizer.Tokenizer;
 
 /**
- * {@code tokenizer.json} and the files that transformers keeps beside it: {@code tokenizer_config.json} names the special tokens, may say
- * whether BOS and EOS are added (then it, and not the template of {@code tokenizer.json}, decides), and may hold the chat template, as may
- * {@code chat_template.jinja}.
+ * Reads {@code tokenizer.json}. Where {@code tokenizer_config.json} says whether BOS and EOS are added, it decides, as in transformers: the
+ * template of {@code tokenizer.json} is changed to it.
  */
 final class HuggingFaceFiles {
     private static final JsonMapper JSON = JsonMapper.builder().build();
@@ -31,57 +27,17 @@ final class HuggingFaceFiles {
         var where = file.toString();
         var json = Sources.bytes(file);
         var tokenizer = TokenizerSource.tokenizer(where, json);
-        var config = config(file);
-        int bos = special(tokenizer, config, "bos_token", tokenizer.bos());
-        int eos = special(tokenizer, config, "eos_token", tokenizer.eos());
+        var settings = Settings.beside(file);
+        int bos = settings.special("bos_token", tokenizer::id, tokenizer.bos());
+        int eos = settings.special("eos_token", tokenizer::id, tokenizer.eos());
         var template = Template.of(where, json);
-        boolean addBos = config.path("add_bos_token").asBoolean(template.starts(bos)) && bos >= 0;
-        boolean addEos = config.path("add_eos_token").asBoolean(template.ends(eos)) && eos >= 0;
-        if (template.isOnly(bos, eos) && (addBos != template.starts(bos) || addEos != template.ends(eos))) {
-            json = template.replaced(json, JsonForm.template(addBos ? tokenizer.token(bos) : null, bos, addEos ? tokenizer.token(eos) : null, eos));
+        var policy = new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0 && settings.flag("add_bos_token", template.starts(bos)),
+                eos >= 0 && settings.flag("add_eos_token", template.ends(eos)), settings.special("unk_token", tokenizer::id, -1),
+                settings.special("pad_token", tokenizer::id, -1));
+        if (template.isOnly(bos, eos) && (policy.addBos() != template.starts(bos) || policy.addEos() != template.ends(eos))) {
+            json = template.replaced(json, JsonForm.template(policy, tokenizer::token));
         }
-        return TokenizerSource.of(where, TokenizerSource.Kind.HUGGING_FACE, json,
-                new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, addBos, addEos, special(tokenizer, config, "unk_token", -1),
-                        special(tokenizer, config, "pad_token", -1)),
-                chatTemplate(file));
-    }
-
-    /** {@code tokenizer_config.json} beside a file, missing if there is none. */
-    static JsonNode config(Path file) {
-        var beside = file.resolveSibling("tokenizer_config.json");
-        return Files.exists(beside) ? Sources.json(beside) : MissingNode.getInstance();
-    }
-
-    /** The text of a special token of {@code tokenizer_config.json}: a string, or an object with its content; null if it names none. */
-    static String special(JsonNode config, String member) {
-        var token = config.path(member);
-        return (token.isObject() ? token.path("content") : token).asString(null);
-    }
-
-    private static int special(Tokenizer tokenizer, JsonNode config, String member, int otherwise) {
-        if (!config.has(member)) {
-            return otherwise;
-        }
-        var text = special(config, member);
-        return text == null ? -1 : tokenizer.id(text);
-    }
-
-    /** The template of a file of its own, else that of {@code tokenizer_config.json}, of several the one named default; null if there is none. */
-    static String chatTemplate(Path file) {
-        var beside = file.resolveSibling("chat_template.jinja");
-        if (Files.exists(beside)) {
-            return new String(Sources.bytes(beside), StandardCharsets.UTF_8);
-        }
-        var template = config(file).path("chat_template");
-        if (!template.isArray()) {
-            return template.asString(null);
-        }
-        for (var named : template) {
-            if (named.path("name").asString("").equals("default")) {
-                return named.path("template").asString(null);
-            }
-        }
-        return null;
+        return TokenizerSource.of(where, TokenizerSource.Kind.HUGGING_FACE, json, policy, settings.chatTemplate());
     }
 
     /**

@@ -1,18 +1,20 @@
 package io.github.spike4j.convert.tokenizer;
 
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 
 import tools.jackson.databind.json.JsonMapper;
 
-/** The parts of a {@code tokenizer.json} (Hugging Face tokenizers, version 1.0) that the translations share. */
+/** A {@code tokenizer.json} (Hugging Face tokenizers, version 1.0) in the making, and the components that the translations share. */
 final class JsonForm {
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
-    private final List<Object> addedTokens = new ArrayList<>();
-    private final Map<String, Object> members = object("version", "1.0", "truncation", null, "padding", null, "added_tokens", addedTokens,
+    private final Map<String, Object> members = object("version", "1.0", "truncation", null, "padding", null, "added_tokens", List.of(),
             "normalizer", null, "pre_tokenizer", null, "post_processor", null, "decoder", null);
 
     /** An object with its members in order. */
@@ -24,66 +26,94 @@ final class JsonForm {
         return o;
     }
 
-    /** A list of components as one, null if there are none. */
-    static Map<String, Object> sequence(String member, List<Map<String, Object>> components) {
-        return switch (components.size()) {
-            case 0 -> null;
-            case 1 -> components.getFirst();
-            default -> object("type", "Sequence", member, components);
-        };
-    }
-
-    /**
-     * Adds a token that is found in the text before the model sees it. Order matters to readers that number tokens which the model does
-     * not have: call in ascending order of ids.
-     *
-     * @param normalized looked for in the normalized text, not the raw one
-     * @param special    a control token: no part of the text
-     */
-    JsonForm added(int id, String content, boolean normalized, boolean special, boolean rstrip) {
-        addedTokens.add(object("id", id, "content", content, "single_word", false, "lstrip", false, "rstrip", rstrip, "normalized", normalized,
-                "special", special));
-        return this;
-    }
-
     JsonForm with(String member, Object component) {
         members.put(member, component);
         return this;
+    }
+
+    /** The added tokens, and the template that puts those of the policy around a text. */
+    JsonForm with(Collection<AddedToken> added, TokenizerPolicy policy) {
+        // in the order of ids: readers number tokens that the model does not have one after the other
+        with("added_tokens", added.stream().sorted(Comparator.comparingInt(AddedToken::id))
+                .map(t -> object("id", t.id(), "content", t.content(), "single_word", t.singleWord(), "lstrip", t.lstrip(), "rstrip", t.rstrip(),
+                        "normalized", t.normalized(), "special", t.special()))
+                .toList());
+        return with("post_processor", template(policy, id -> added.stream().filter(t -> t.id() == id).findFirst().map(AddedToken::content)
+                .orElseThrow(() -> new IllegalArgumentException("BOS and EOS are added tokens"))));
     }
 
     byte[] bytes() {
         return JSON.writeValueAsBytes(members);
     }
 
+    /** Several components as one: {@code members} names them in a Sequence. Null for none. */
+    static Map<String, Object> sequence(String members, List<Map<String, Object>> components) {
+        return switch (components.size()) {
+            case 0 -> null;
+            case 1 -> components.getFirst();
+            default -> object("type", "Sequence", members, components);
+        };
+    }
+
+    static Map<String, Object> byteLevel(boolean addPrefixSpace, boolean useRegex) {
+        return object("type", "ByteLevel", "add_prefix_space", addPrefixSpace, "trim_offsets", true, "use_regex", useRegex);
+    }
+
+    /** Each match is a word of its own. */
+    static Map<String, Object> split(String regex) {
+        return object("type", "Split", "pattern", object("Regex", regex), "behavior", "Isolated", "invert", false);
+    }
+
+    static Map<String, Object> digits(boolean individual) {
+        return object("type", "Digits", "individual_digits", individual);
+    }
+
+    static Map<String, Object> replace(String text, String by) {
+        return object("type", "Replace", "pattern", object("String", text), "content", by);
+    }
+
+    static Map<String, Object> replaceRegex(String regex, String by) {
+        return object("type", "Replace", "pattern", object("Regex", regex), "content", by);
+    }
+
+    /** @param merges pairs, the first to be merged first */
+    static Map<String, Object> bpe(Map<String, Integer> vocabulary, List<List<String>> merges, String unknown, boolean byteFallback,
+            boolean ignoreMerges) {
+        return object("type", "BPE", "dropout", null, "unk_token", unknown, "continuing_subword_prefix", null, "end_of_word_suffix", null,
+                "fuse_unk", unknown != null, "byte_fallback", byteFallback, "ignore_merges", ignoreMerges, "vocab", vocabulary, "merges", merges);
+    }
+
     /**
      * The post-processor that puts BOS and EOS around a text; null if neither is wanted.
      *
-     * @param before null for no BOS, else its text
-     * @param after  null for no EOS, else its text
+     * @param text gives a token's text
      */
-    static Map<String, Object> template(String before, int beforeId, String after, int afterId) {
-        if (before == null && after == null) {
+    static Map<String, Object> template(TokenizerPolicy policy, IntFunction<String> text) {
+        var before = policy.addBos() ? List.of(policy.bos()) : List.<Integer>of();
+        var after = policy.addEos() ? List.of(policy.eos()[0]) : List.<Integer>of();
+        if (before.isEmpty() && after.isEmpty()) {
             return null;
         }
-        var single = new ArrayList<Object>();
-        var pair = new ArrayList<Object>();
         var tokens = new LinkedHashMap<String, Object>();
+        var sequences = new ArrayList<List<Object>>();
         for (int sequence = 0; sequence < 2; sequence++) {
-            var part = new ArrayList<Object>();
-            if (before != null) {
-                part.add(object("SpecialToken", object("id", before, "type_id", sequence)));
-                tokens.put(before, object("id", before, "ids", List.of(beforeId), "tokens", List.of(before)));
+            var parts = new ArrayList<Object>();
+            for (int id : before) {
+                parts.add(object("SpecialToken", object("id", text.apply(id), "type_id", sequence)));
             }
-            part.add(object("Sequence", object("id", sequence == 0 ? "A" : "B", "type_id", sequence)));
-            if (after != null) {
-                part.add(object("SpecialToken", object("id", after, "type_id", sequence)));
-                tokens.put(after, object("id", after, "ids", List.of(afterId), "tokens", List.of(after)));
+            parts.add(object("Sequence", object("id", sequence == 0 ? "A" : "B", "type_id", sequence)));
+            for (int id : after) {
+                parts.add(object("SpecialToken", object("id", text.apply(id), "type_id", sequence)));
             }
-            if (sequence == 0) {
-                single.addAll(part);
-            }
-            pair.addAll(part);
+            sequences.add(parts);
         }
-        return object("type", "TemplateProcessing", "single", single, "pair", pair, "special_tokens", tokens);
+        for (var ids : List.of(before, after)) {
+            for (int id : ids) {
+                tokens.put(text.apply(id), object("id", text.apply(id), "ids", List.of(id), "tokens", List.of(text.apply(id))));
+            }
+        }
+        var pair = new ArrayList<Object>(sequences.getFirst());
+        pair.addAll(sequences.getLast());
+        return object("type", "TemplateProcessing", "single", sequences.getFirst(), "pair", pair, "special_tokens", tokens);
     }
 }

@@ -107,8 +107,20 @@ public final class TokenizerSource {
         if (head.startsWith("PK\3\4")) {
             return openS4j(file);
         }
+        if (name.equals("vocab.json")) {
+            return VocabMerges.open(file);
+        }
+        if (name.equals("merges.txt")) {
+            return VocabMerges.open(file.resolveSibling("vocab.json"));
+        }
         if (head.stripLeading().startsWith("{")) {
             return HuggingFaceFiles.open(file);
+        }
+        if (RankFile.begins(head)) {
+            return RankFile.open(file);
+        }
+        if (head.startsWith("\n")) { // field 1 of a message, with a length
+            return SentencePieceModel.open(file);
         }
         if (name.startsWith("tok") && name.endsWith(".bin")) {
             return openLlama2c(file);
