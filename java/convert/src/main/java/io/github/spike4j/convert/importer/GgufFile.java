@@ -24,7 +24,7 @@ import java.util.regex.Pattern;
  * value), tensors (name, shape, type, offset), data. Everything is checked against the file's size before it is used; no tensor is read
  * before it is asked for.
  */
-final class GgufFile implements GgufMetadata {
+public final class GgufFile implements GgufMetadata {
     private static final byte[] MAGIC = {'G', 'G', 'U', 'F'};
     private static final int MAX_KEYS = 1 << 16;
     private static final int MAX_TENSORS = 1 << 17;
@@ -45,7 +45,7 @@ final class GgufFile implements GgufMetadata {
     private long bytes;
 
     /** Maps the file, and those that it is a part with, into the arena. */
-    GgufFile(Path file, Arena arena) {
+    public GgufFile(Path file, Arena arena) {
         this(file, Sources.map(file, arena), arena);
     }
 

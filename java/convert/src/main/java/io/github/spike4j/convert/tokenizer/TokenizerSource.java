@@ -1,6 +1,7 @@
 package io.github.spike4j.convert.tokenizer;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 import io.github.spike4j.convert.ConversionException;
+import io.github.spike4j.convert.importer.GgufFile;
 import io.github.spike4j.convert.importer.Sources;
 import io.github.spike4j.format.S4jFormatException;
 import io.github.spike4j.format.S4jFile;
@@ -106,6 +108,11 @@ public final class TokenizerSource {
         var head = head(file);
         if (head.startsWith("PK\3\4")) {
             return openS4j(file);
+        }
+        if (head.startsWith("GGUF")) {
+            try (var arena = Arena.ofConfined()) {
+                return GgufTokenizer.read(new GgufFile(file, arena));
+            }
         }
         if (name.equals("vocab.json")) {
             return VocabMerges.open(file);

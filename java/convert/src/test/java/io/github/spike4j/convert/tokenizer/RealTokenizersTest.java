@@ -15,7 +15,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import tools.jackson.databind.JsonNode;
+
 import io.github.spike4j.convert.SharedData;
+import io.github.spike4j.convert.importer.Sources;
 
 /** Real files of every form: published vectors, and the same vocabulary in two forms. */
 class RealTokenizersTest {
@@ -26,7 +29,8 @@ class RealTokenizersTest {
 
     @ParameterizedTest
     @CsvSource({"llama-spm, llama2/tokenizer.model", "llama-spm, llama2/tokenizer.bin", "gpt-2, gpt2", "llama-bpe, llama3/tokenizer.model", "llama-bpe, llama3",
-            "qwen2, qwen3"})
+            "qwen2, qwen3", "llama-spm, ggml-vocab/ggml-vocab-llama-spm.gguf", "gpt-2, ggml-vocab/ggml-vocab-gpt-2.gguf",
+            "deepseek-coder, ggml-vocab/ggml-vocab-deepseek-coder.gguf"})
     void vectors(String name, String path) throws IOException {
         var tokenizer = TokenizerSource.open(SharedData.path("tokenizers/" + path));
         var vectors = TestTexts.vectors(name);
@@ -66,6 +70,30 @@ class RealTokenizersTest {
         assertArrayEquals(new int[] {128000, 128006, 882, 128007, 271, 6151, 128009, 128255},
                 ranks.encode("<|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|><|reserved_special_token_250|>", true, true));
         assertArrayEquals(new int[] {128001}, ranks.policy().eos());
+    }
+
+    /** Vectors on which three other implementations agree. */
+    @Test
+    void smolLm2() throws IOException {
+        var tokenizer = TokenizerSource.open(SharedData.path("models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"));
+        var golden = Sources.json(SharedData.path("models/smollm2-135m-instruct/golden.json")).path("tokenizer_vectors");
+        assertFalse(golden.path("vectors").isEmpty());
+        for (var v : golden.path("vectors")) {
+            int[] ids = v.path("ids").valueStream().mapToInt(JsonNode::intValue).toArray();
+            assertArrayEquals(ids, tokenizer.encode(v.path("text").stringValue(), true, v.path("parse_special").booleanValue()), v.path("name").stringValue());
+            assertEquals(v.path(v.path("round_trip").booleanValue() ? "text" : "decoded").stringValue(), tokenizer.decode(ids), v.path("name").stringValue());
+        }
+        assertEquals(1, tokenizer.policy().bos());
+        assertFalse(tokenizer.policy().addBos());
+        assertArrayEquals(new int[] {2, 0}, tokenizer.policy().eos());
+        assertEquals(2, tokenizer.policy().pad());
+        assertTrue(tokenizer.chatTemplate().contains("<|im_start|>"));
+    }
+
+    @Test
+    void stories() throws IOException {
+        same(TokenizerSource.open(SharedData.path("models/stories260k/stories260K-f32.gguf")),
+                TokenizerSource.open(SharedData.path("models/stories260k/tok512.bin")), "\u2581");
     }
 
     @Test
