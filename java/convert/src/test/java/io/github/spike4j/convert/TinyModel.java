@@ -91,11 +91,16 @@ public final class TinyModel {
                 """.formatted(tied, biased);
     }
 
+    /** A tokenizer.json of a token a byte. */
+    public static byte[] tokenizer() {
+        return SyntheticModel.byteTokenizer(256);
+    }
+
     /** A folder with the tensors dealt to {@code shards} files. */
     public Path huggingFace(Path folder, String dtype, int shards) throws IOException {
         Files.createDirectories(folder);
         Files.writeString(folder.resolve("config.json"), config(tied, biased));
-        Files.write(folder.resolve("tokenizer.json"), SyntheticModel.byteTokenizer(256));
+        Files.write(folder.resolve("tokenizer.json"), tokenizer());
         var names = new ArrayList<>(weights.keySet());
         var index = new StringBuilder();
         for (int s = 0; s < shards; s++) {
