@@ -8,10 +8,10 @@ import io.github.spike4j.convert.importer.Checkpoint.Weight;
 import io.github.spike4j.convert.importer.Matrix;
 
 /** Reads of a checkpoint what a conversion would read. */
-final class CheckpointReader {
+public final class CheckpointReader {
     private CheckpointReader() { }
 
-    static void read(Path source) {
+    public static void read(Path source) {
         try (var c = Checkpoint.open(source)) {
             for (var w : Weight.values()) {
                 for (int layer = 0; layer < c.architecture().layers(); layer++) {

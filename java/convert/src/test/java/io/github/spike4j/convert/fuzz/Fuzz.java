@@ -16,7 +16,9 @@ final class Fuzz {
     /** Where the parsers' targets are: those that reach package-private code lie beside it. */
     private static final List<String> TARGETS = List.of("io.github.spike4j.format.S4jFuzz",
             "io.github.spike4j.convert.fuzz.SafetensorsFuzz", "io.github.spike4j.convert.fuzz.ConfigFuzz",
-            "io.github.spike4j.convert.fuzz.RecipeFuzz", "io.github.spike4j.convert.fuzz.TokenizerJsonFuzz");
+            "io.github.spike4j.convert.importer.GgufFuzz", "io.github.spike4j.convert.importer.PyTorchFuzz",
+            "io.github.spike4j.convert.fuzz.TokenizerJsonFuzz", "io.github.spike4j.convert.fuzz.TokenizerFileFuzz",
+            "io.github.spike4j.convert.fuzz.RecipeFuzz");
     private static final Pattern DONE = Pattern.compile("(?m)^Done (\\d+) runs in (\\d+) second");
     private static final Pattern FOUND = Pattern.compile("(?m)^(?:== Java Exception: .*|==\\d+== ERROR: .*|Test unit written to .*)$");
 

@@ -6,10 +6,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Files that a target writes its input to; one folder a process, gone at its end. */
-final class Scratch {
+public final class Scratch {
     private final Path folder;
 
-    Scratch() {
+    public Scratch() {
         try {
             folder = Files.createTempDirectory("fuzz");
         } catch (IOException e) {
@@ -29,11 +29,11 @@ final class Scratch {
         }
     }
 
-    Path folder() {
+    public Path folder() {
         return folder;
     }
 
-    Path write(String name, byte[] content) {
+    public Path write(String name, byte[] content) {
         try {
             return Files.write(folder.resolve(name), content);
         } catch (IOException e) {

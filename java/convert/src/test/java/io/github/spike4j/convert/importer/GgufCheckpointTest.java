@@ -46,7 +46,7 @@ class GgufCheckpointTest {
     Path dir;
 
     /** A model of a kind before it is written; tests change what they want. */
-    private static final class Tiny {
+    static final class Tiny {
         final String kind;
         final Map<String, Object> keys = new LinkedHashMap<>();
         final Map<String, float[]> tensors = new LinkedHashMap<>();
