@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
         versionProvider = Main.Version.class,
         subcommands = {
             ConvertCommand.class, RunCommand.class, PerplexityCommand.class, InspectCommand.class, VerifyCommand.class, InfoCommand.class,
-            BenchCommand.class
+            TokenizeCommand.class, BenchCommand.class
         },
         sortOptions = false)
 public final class Main implements Runnable {
