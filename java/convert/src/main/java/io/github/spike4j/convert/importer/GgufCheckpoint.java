@@ -1,6 +1,7 @@
 package io.github.spike4j.convert.importer;
 
 import io.github.spike4j.convert.ConversionException;
+import io.github.spike4j.convert.tokenizer.GgufTokenizer;
 import io.github.spike4j.convert.tokenizer.TokenizerSource;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -63,6 +64,7 @@ final class GgufCheckpoint implements Checkpoint {
     private final GgufFile file;
     private final Kind kind;
     private final Architecture architecture;
+    private final TokenizerSource tokenizer;
     /** Source channel of each channel of a rotated head; null where they are as they must be. */
     private final int[] headOrder;
 
@@ -73,6 +75,10 @@ final class GgufCheckpoint implements Checkpoint {
             architecture = Checkpoint.check(path.toString(), read());
             headOrder = headOrder();
             checkTensors();
+            tokenizer = GgufTokenizer.read(file);
+            if (tokenizer.vocabularySize() > architecture.vocab()) {
+                throw bad("its tokenizer has " + tokenizer.vocabularySize() + " tokens, but token_embd.weight " + architecture.vocab() + " rows");
+            }
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -340,23 +346,19 @@ final class GgufCheckpoint implements Checkpoint {
 
     // ---- what goes with it ---------------------------------------------------------------------------------------------
 
-    private TokenizerSource tokens() {
-        return TokenizerSource.open(Path.of(file.file()));
-    }
-
     @Override
     public byte[] tokenizerJson() {
-        return tokens().json();
+        return tokenizer.json();
     }
 
     @Override
     public TokenizerInfo tokenizer() {
-        return tokens().policy().info();
+        return tokenizer.policy().info();
     }
 
     @Override
     public String chatTemplate() {
-        return tokens().chatTemplate();
+        return tokenizer.chatTemplate();
     }
 
     @Override

@@ -15,6 +15,7 @@ import io.github.spike4j.convert.ConversionException;
 import io.github.spike4j.convert.importer.Checkpoint.Weight;
 import io.github.spike4j.format.Rope;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -59,6 +60,11 @@ class GgufCheckpointTest {
             key("block_count", LAYERS).key("context_length", CONTEXT).key("embedding_length", HIDDEN).key("feed_forward_length", INNER)
                     .key("attention.head_count", HEADS).key("attention.head_count_kv", KV_HEADS).key("attention.key_length", D)
                     .key("attention.value_length", D).key("attention.layer_norm_rms_epsilon", 1e-5f).key("rope.freq_base", (float) THETA);
+            keys.put("tokenizer.ggml.model", "llama");
+            keys.put("tokenizer.ggml.tokens", new String[] {"<unk>", "<s>", "</s>", "\u2581a", "b", "c", "d", "e", "f", "g"});
+            keys.put("tokenizer.ggml.scores", new float[VOCAB]);
+            keys.put("tokenizer.ggml.token_type", new int[] {2, 3, 3, 1, 1, 1, 1, 1, 1, 1});
+            keys.put("tokenizer.chat_template", "{{ messages }}");
             tensor("token_embd.weight", HIDDEN, VOCAB);
             for (int i = 0; i < LAYERS; i++) {
                 var p = "blk." + i + ".";
@@ -114,6 +120,8 @@ class GgufCheckpointTest {
                     case Integer i -> b.key(name, U32, i);
                     case Boolean z -> b.key(name, BOOL, z);
                     case int[] all -> b.key(name, ARRAY, b.array(GgufBuilder.I32, Arrays.stream(all).boxed().toArray()));
+                    case String[] all -> b.strings(name, all);
+                    case float[] all -> b.key(name, ARRAY, b.array(F32, IntStream.range(0, all.length).mapToObj(i -> all[i]).toArray()));
                     default -> throw new AssertionError(value);
                 }
             });
@@ -413,6 +421,19 @@ class GgufCheckpointTest {
         fails(llama(t -> t.tensor("blk.4.attn_norm.weight", HIDDEN)), "blk.4.attn_norm.weight is not known");
         fails(new Tiny("phi3").key("rope.scaling.type", "longrope"), "tensor rope_factors_short.weight is missing");
         fails(new Tiny("gemma2").key("attn_logit_softcapping", -5f), "soft cap");
+    }
+
+    @Test
+    void tokenizer() throws IOException {
+        try (var c = new Tiny("llama").open(dir)) {
+            assertEquals("{{ messages }}", c.chatTemplate());
+            assertEquals(1, c.tokenizer().bos());
+            assertArrayEquals(new int[] {2}, c.tokenizer().eos());
+            assertTrue(c.tokenizer().addBos());
+            assertTrue(new String(c.tokenizerJson(), StandardCharsets.UTF_8).contains("\u2581a"));
+        }
+        fails(llama(t -> t.keys.remove("tokenizer.ggml.tokens")), "tokenizer.ggml.tokens");
+        fails(llama(t -> t.tensor("token_embd.weight", HIDDEN, VOCAB - 1)), "its tokenizer has 10 tokens, but token_embd.weight 9 rows");
     }
 
     /** A type that is not read is named when the file is opened, not in the middle of a conversion. */
