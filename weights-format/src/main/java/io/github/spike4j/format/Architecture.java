@@ -67,6 +67,12 @@ public record Architecture(String family, int layers, int hidden, int intermedia
         return (heads + 2 * kvHeads) * headDim;
     }
 
+    /** With lm_head declared the embedding, or a matrix of its own. */
+    public Architecture withTiedEmbeddings(boolean tied) {
+        return new Architecture(family, layers, hidden, intermediate, heads, kvHeads, headDim, vocab, context, normEps, tied, activation,
+                embeddingScale, attentionScale, attentionSoftcap, logitsSoftcap, qkNorm, postNorms, ropes, layerRopes, layerWindows);
+    }
+
     /** With another gate and its factor on the embeddings. */
     public Architecture withActivation(String name, float scaleOfEmbeddings) {
         return new Architecture(family, layers, hidden, intermediate, heads, kvHeads, headDim, vocab, context, normEps, tiedEmbeddings, name,

@@ -11,7 +11,7 @@ import io.github.spike4j.format.TokenizerInfo;
 /** A LLaMA of another project's format: q and k in halves order, weights {@code [outputs, inputs]}. */
 public interface Checkpoint extends AutoCloseable {
     /** What can be converted, for messages. */
-    String SUPPORTED = "supported are Hugging Face folders of LlamaForCausalLM (safetensors or PyTorch), GGUF files and llama2.c .bin files";
+    String SUPPORTED = "supported are Hugging Face folders (safetensors or PyTorch), GGUF files and llama2.c .bin files";
 
     /** Matrices and vectors of a model; a vector is a matrix of one row. */
     enum Weight {

@@ -1,13 +1,19 @@
 package io.github.spike4j.convert.importer;
 
 import io.github.spike4j.convert.ConversionException;
+import io.github.spike4j.convert.importer.HuggingFaceConfig.Kind;
+import io.github.spike4j.convert.tokenizer.TokenizerSource;
 import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.DoubleUnaryOperator;
 import java.util.regex.Pattern;
 
 import tools.jackson.databind.JsonNode;
@@ -15,18 +21,23 @@ import tools.jackson.databind.JsonNode;
 import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.TokenizerInfo;
 
-/** A folder as Hugging Face's transformers saves it: config.json, tokenizer.json, safetensors or PyTorch files. */
+/**
+ * A folder as Hugging Face's transformers saves it: config.json, a tokenizer, safetensors or PyTorch files. What the architectures do
+ * differently is put into the weights: norms that add 1, multipliers of the residual and of logits, fused linears, partial rotation.
+ */
 final class HuggingFaceCheckpoint implements Checkpoint {
     private static final Pattern LICENSE = Pattern.compile("(?m)\\A---\\s*$(?:(?!^---)[\\s\\S])*?^license:\\s*['\"]?([A-Za-z0-9.+-]+)['\"]?\\s*$");
+    /** Tensors that old versions saved and that are computed from the config. */
+    private static final Pattern COMPUTED = Pattern.compile(".*\\.(rotary_emb\\.(inv_freq|cos_cached|sin_cached)|self_attn\\.(masked_)?bias)");
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+    private static final String HEAD = "lm_head.weight";
 
     private final Path folder;
     private final Arena arena = Arena.ofShared();
     private final Map<String, StoredTensor> tensors;
+    private final HuggingFaceConfig config;
     private final Architecture architecture;
-    private final JsonNode config;
-    private final boolean attentionBias;
-    private final boolean mlpBias;
-    private final byte[] tokenizerJson;
+    private final TokenizerSource tokenizer;
 
     /** @param given a weight file of the folder, or null: those that transformers would choose */
     HuggingFaceCheckpoint(Path folder, Path given) {
@@ -35,12 +46,11 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             throw new ConversionException(folder + ": no config.json in this folder; " + SUPPORTED);
         }
         try {
-            config = Sources.json(folder.resolve("config.json"));
-            attentionBias = config.path("attention_bias").asBoolean(false);
-            mlpBias = config.path("mlp_bias").asBoolean(false);
-            architecture = read();
-            tokenizerJson = Sources.bytes(folder.resolve("tokenizer.json"));
+            config = new HuggingFaceConfig(folder.resolve("config.json"));
+            tokenizer = TokenizerSource.open(folder);
             tensors = WeightFiles.open(folder, given, arena);
+            var a = config.architecture();
+            architecture = a.tiedEmbeddings() && !headIsEmbedding(a) ? a.withTiedEmbeddings(false) : a;
             check();
         } catch (RuntimeException e) {
             arena.close();
@@ -48,70 +58,42 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         }
     }
 
-    private Architecture read() {
-        var where = folder.resolve("config.json").toString();
-        var name = config.path("architectures").path(0).asString("");
-        if (!name.equals("LlamaForCausalLM") || !config.path("model_type").asString("llama").equals("llama")) {
-            throw new ConversionException(where + ": architecture \"" + (name.isEmpty() ? config.path("model_type").asString("") : name)
-                    + "\" is not supported; " + SUPPORTED);
+    /** A head of its own is used, whatever the config says of ties, as in transformers 5. */
+    private boolean headIsEmbedding(Architecture a) {
+        var head = tensors.get(HEAD);
+        var table = tensors.get(EMBEDDING);
+        if (head == null || table == null) {
+            return true;
         }
-        var activation = config.path("hidden_act").asString("silu");
-        if (!activation.equals("silu")) {
-            throw new ConversionException(where + ": hidden_act \"" + activation + "\" is not supported; only silu is");
+        var x = head.matrix(a.vocab(), a.hidden(), "config.json");
+        var y = table.matrix(a.vocab(), a.hidden(), "config.json");
+        var row = new float[a.hidden()];
+        var other = new float[a.hidden()];
+        for (int r = 0; r < a.vocab(); r++) {
+            x.read(r, row, 0);
+            y.read(r, other, 0);
+            if (!Arrays.equals(row, other)) {
+                return false;
+            }
         }
-        if (config.hasNonNull("quantization_config")) {
-            throw new ConversionException(where + ": the weights are already quantized; give the original checkpoint");
-        }
-        var rope = config.hasNonNull("rope_scaling") ? config.get("rope_scaling") : config.path("rope_parameters");
-        var kind = rope.path("rope_type").asString(rope.path("type").asString("default"));
-        if (!kind.equals("default")) {
-            throw new ConversionException(where + ": rope scaling \"" + kind + "\" is not supported; only unscaled RoPE is");
-        }
-        int context = integer(where, "max_position_embeddings", 2048);
-        int window = integer(where, "sliding_window", context);
-        if (window < context) {
-            throw new ConversionException(where + ": sliding_window " + window + " in a context of " + context
-                    + " is not supported; only full attention is");
-        }
-        int heads = integer(where, "num_attention_heads", null);
-        int hidden = integer(where, "hidden_size", null);
-        if (heads < 1) {
-            throw new ConversionException(where + ": num_attention_heads is " + heads);
-        }
-        boolean tied = config.path("tie_word_embeddings").asBoolean(false);
-        return Checkpoint.check(where, Architecture.llama(integer(where, "num_hidden_layers", null), hidden,
-                integer(where, "intermediate_size", null), heads, integer(where, "num_key_value_heads", heads),
-                integer(where, "head_dim", hidden / heads), integer(where, "vocab_size", null), context,
-                (float) number(where, config.path("rms_norm_eps"), "rms_norm_eps", 1e-6),
-                number(where, config.hasNonNull("rope_theta") ? config.get("rope_theta") : rope.path("rope_theta"), "rope_theta", 10000), tied));
+        return true;
     }
 
-    private int integer(String where, String field, Integer otherwise) {
-        var n = config.path(field);
-        if ((n.isMissingNode() || n.isNull()) && otherwise != null) {
-            return otherwise;
-        }
-        if (!n.isIntegralNumber() || !n.canConvertToInt()) {
-            throw new ConversionException(where + ": " + field + (n.isMissingNode() ? " is missing" : " is " + n + ", not an integer"));
-        }
-        return n.intValue();
-    }
-
-    private static double number(String where, JsonNode n, String field, double otherwise) {
-        if (n.isMissingNode() || n.isNull()) {
-            return otherwise;
-        }
-        if (!n.isNumber()) {
-            throw new ConversionException(where + ": " + field + " is " + n + ", not a number");
-        }
-        return n.doubleValue();
-    }
-
+    /** That all weights are there, and none that the model has no use for: its architecture would be another one. */
     private void check() {
+        var used = new HashSet<>(List.of(EMBEDDING, HEAD));
         for (var w : Weight.values()) {
-            int layers = blockName(w) == null ? 1 : architecture.layers();
-            for (int i = 0; i < layers; i++) {
-                weight(w, i);
+            boolean once = w == Weight.EMBEDDING || w == Weight.NORM || w == Weight.LM_HEAD;
+            for (int i = 0; i < (once ? 1 : architecture.layers()); i++) {
+                if (weight(w, i) != null) {
+                    used.add(name(w, i));
+                }
+            }
+        }
+        for (var e : tensors.entrySet()) {
+            if (!used.contains(e.getKey()) && !COMPUTED.matcher(e.getKey()).matches()) {
+                throw new ConversionException(e.getValue().where() + " has no place in " + config.kind().architecture
+                        + " as config.json describes it; they do not belong together");
             }
         }
     }
@@ -121,63 +103,106 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         return architecture;
     }
 
-    private static String blockName(Weight w) {
-        return switch (w) {
-            case EMBEDDING, NORM, LM_HEAD -> null;
+    private String name(Weight w, int layer) {
+        boolean phi = config.kind() == Kind.PHI3;
+        boolean post = config.kind().hasPostNorms();
+        var block = switch (w) {
+            case EMBEDDING -> EMBEDDING;
+            case NORM -> "model.norm.weight";
+            case LM_HEAD -> architecture.tiedEmbeddings() ? EMBEDDING : HEAD;
             case ATTENTION_NORM -> "input_layernorm";
-            case FFN_NORM -> "post_attention_layernorm";
-            case Q_NORM, K_NORM, ATTENTION_POST_NORM, FFN_POST_NORM -> "";
-            case Q, Q_BIAS -> "self_attn.q_proj";
-            case K, K_BIAS -> "self_attn.k_proj";
-            case V, V_BIAS -> "self_attn.v_proj";
+            case ATTENTION_POST_NORM -> "post_attention_layernorm";
+            case FFN_NORM -> post ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+            case FFN_POST_NORM -> "post_feedforward_layernorm";
+            case Q_NORM -> "self_attn.q_norm";
+            case K_NORM -> "self_attn.k_norm";
+            case Q, Q_BIAS -> phi ? "self_attn.qkv_proj" : "self_attn.q_proj";
+            case K, K_BIAS -> phi ? "self_attn.qkv_proj" : "self_attn.k_proj";
+            case V, V_BIAS -> phi ? "self_attn.qkv_proj" : "self_attn.v_proj";
             case O, O_BIAS -> "self_attn.o_proj";
-            case GATE, GATE_BIAS -> "mlp.gate_proj";
-            case UP, UP_BIAS -> "mlp.up_proj";
+            case GATE, GATE_BIAS -> phi ? "mlp.gate_up_proj" : "mlp.gate_proj";
+            case UP, UP_BIAS -> phi ? "mlp.gate_up_proj" : "mlp.up_proj";
             case DOWN, DOWN_BIAS -> "mlp.down_proj";
+        };
+        return block.endsWith(".weight") ? block : "model.layers." + layer + "." + block + (w.name().endsWith("_BIAS") ? ".bias" : ".weight");
+    }
+
+    private boolean exists(Weight w) {
+        return switch (w) {
+            case Q_NORM, K_NORM -> architecture.qkNorm();
+            case ATTENTION_POST_NORM, FFN_POST_NORM -> architecture.postNorms();
+            case Q_BIAS, K_BIAS, V_BIAS -> config.hasQkvBias();
+            case O_BIAS -> config.hasOutputBias();
+            case GATE_BIAS, UP_BIAS, DOWN_BIAS -> config.hasMlpBias();
+            default -> true;
         };
     }
 
     @Override
-    public Matrix weight(Weight weight, int layer) {
-        boolean bias = weight.name().endsWith("_BIAS");
-        if (blockName(weight) != null && blockName(weight).isEmpty()) {
+    public Matrix weight(Weight w, int layer) {
+        if (!exists(w)) {
             return null;
         }
-        boolean attention = weight.ordinal() >= Weight.Q_BIAS.ordinal() && weight.ordinal() <= Weight.O_BIAS.ordinal();
-        if (bias && !(attention ? attentionBias : mlpBias)) {
-            return null;
-        }
-        var name = switch (weight) {
-            case EMBEDDING -> "model.embed_tokens.weight";
-            case NORM -> "model.norm.weight";
-            case LM_HEAD -> architecture.tiedEmbeddings() ? "model.embed_tokens.weight" : "lm_head.weight";
-            default -> "model.layers." + layer + "." + blockName(weight) + (bias ? ".bias" : ".weight");
-        };
+        var name = name(w, layer);
         var tensor = tensors.get(name);
         if (tensor == null) {
             throw new ConversionException(folder + ": tensor " + name + " is missing; config.json does not match the weights, or a shard is absent");
         }
-        var shape = Checkpoint.shape(architecture, weight);
-        return tensor.matrix(shape[0], shape[1], "config.json");
+        var m = stored(tensor, w);
+        return switch (w) {
+            case ATTENTION_NORM, FFN_NORM, Q_NORM, K_NORM, ATTENTION_POST_NORM, FFN_POST_NORM ->
+                config.kind().isGemma() ? m.map(x -> 1 + x) : m;
+            case NORM -> config.kind().isGemma() ? m.map(x -> 1 + x) : scaled(m, 1 / config.logitsScale());
+            case O, DOWN, O_BIAS, DOWN_BIAS -> scaled(m, config.residualScale());
+            case Q, K -> config.rotary() == architecture.headDim() ? m
+                    : m.rows(HeadRows.partial(m.rows(), architecture.headDim(), config.rotary()));
+            default -> m;
+        };
+    }
+
+    /** The weight as it is stored, cut out of a fused one. */
+    private Matrix stored(StoredTensor tensor, Weight w) {
+        var a = architecture;
+        var shape = Checkpoint.shape(a, w);
+        if (config.kind() != Kind.PHI3) {
+            return tensor.matrix(shape[0], shape[1], "config.json");
+        }
+        int q = a.heads() * a.headDim();
+        return switch (w) {
+            case Q, K, V -> tensor.matrix(a.qkvRows(), a.hidden(), "config.json")
+                    .slice(w == Weight.Q ? 0 : w == Weight.K ? q : a.qkvRows() - shape[0], shape[0]);
+            case GATE, UP -> tensor.matrix(2 * a.intermediate(), a.hidden(), "config.json").slice(w == Weight.GATE ? 0 : a.intermediate(), shape[0]);
+            default -> tensor.matrix(shape[0], shape[1], "config.json");
+        };
+    }
+
+    private static Matrix scaled(Matrix m, double factor) {
+        DoubleUnaryOperator times = x -> x * factor;
+        return factor == 1 ? m : m.map(times);
     }
 
     @Override
     public byte[] tokenizerJson() {
-        return tokenizerJson;
+        return tokenizer.json();
     }
 
+    /** Whether and with what texts begin, the tokenizer says; what ends a generation, everything that names an end. */
     @Override
     public TokenizerInfo tokenizer() {
         var file = folder.resolve("config.json");
         var generation = folder.resolve("generation_config.json");
         var ends = new LinkedHashSet<Integer>();
-        ends(file, config, ends);
+        ends(file, config.json(), ends);
         if (Files.exists(generation)) {
             ends(generation, Sources.json(generation), ends);
         }
-        int bos = integer(file.toString(), "bos_token_id", -1);
+        var policy = tokenizer.policy();
+        Arrays.stream(policy.eos()).filter(e -> e < architecture.vocab()).forEach(ends::add);
+        int bos = config.integer("bos_token_id", -1);
         token(file, "bos_token_id", bos, -1);
-        return new TokenizerInfo(bos, ends.stream().mapToInt(i -> i).toArray(), bos >= 0 && addsBos(bos));
+        boolean adds = policy.addBos() && policy.bos() < architecture.vocab();
+        return new TokenizerInfo(adds || bos < 0 && policy.bos() < architecture.vocab() ? policy.bos() : bos,
+                ends.stream().mapToInt(i -> i).toArray(), adds);
     }
 
     /** One id, a list of them, or null. */
@@ -188,7 +213,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         }
         for (var n : field.isArray() ? field : List.of(field)) {
             if (!n.isIntegralNumber() || !n.canConvertToInt()) {
-                throw new ConversionException(file + ": eos_token_id is " + n + ", not an integer");
+                throw new ConversionException(file + ": eos_token_id is " + Sources.printable(n.toString()) + ", not an integer");
             }
             token(file, "eos_token_id", n.intValue(), 0);
             ends.add(n.intValue());
@@ -201,30 +226,9 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         }
     }
 
-    /** What tokenizer_config.json says, else whether the tokenizer's own template starts with the token. */
-    private boolean addsBos(int bos) {
-        var file = folder.resolve("tokenizer_config.json");
-        if (Files.exists(file) && Sources.json(file).path("add_bos_token") instanceof JsonNode n && n.isBoolean()) {
-            return n.booleanValue();
-        }
-        var post = Sources.json(folder.resolve("tokenizer.json").toString(), tokenizerJson).path("post_processor");
-        for (var p : post.path("type").asString("").equals("Sequence") ? post.path("processors") : List.of(post)) {
-            var first = p.path("single").path(0).path("SpecialToken").path("id").asString(null);
-            if (first != null && p.path("special_tokens").path(first).path("ids").path(0).asInt(-1) == bos) {
-                return true;
-            }
-        }
-        return false;
-    }
-
     @Override
     public String chatTemplate() {
-        var file = folder.resolve("chat_template.jinja");
-        if (Files.exists(file)) {
-            return new String(Sources.bytes(file), java.nio.charset.StandardCharsets.UTF_8);
-        }
-        var settings = folder.resolve("tokenizer_config.json");
-        return Files.exists(settings) ? Sources.json(settings).path("chat_template").asString(null) : null;
+        return tokenizer.chatTemplate();
     }
 
     @Override
@@ -238,7 +242,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         for (var name : List.of("README.md", "MODEL_CARD.md")) {
             var card = folder.resolve(name);
             if (Files.exists(card)) {
-                var m = LICENSE.matcher(new String(Sources.bytes(card), java.nio.charset.StandardCharsets.UTF_8));
+                var m = LICENSE.matcher(new String(Sources.bytes(card), StandardCharsets.UTF_8));
                 if (m.find()) {
                     return m.group(1);
                 }

@@ -120,17 +120,7 @@ final class Llama2cCheckpoint implements Checkpoint {
         long size = 4L * shape[0] * shape[1];
         boolean once = weight == Weight.EMBEDDING || weight == Weight.LM_HEAD || weight == Weight.NORM;
         Matrix rows = new Rows(shape[0], shape[1], map.asSlice(offset + (once ? 0 : layer * size), size));
-        return weight == Weight.Q || weight == Weight.K ? rows.rows(halves(shape[0], architecture.headDim())) : rows;
-    }
-
-    /** Source row of each row: pairs (2i, 2i + 1) of a head become (i, i + d / 2). */
-    static int[] halves(int rows, int headDim) {
-        var source = new int[rows];
-        for (int r = 0; r < rows; r++) {
-            int i = r % headDim;
-            source[r] = r - i + (i < headDim / 2 ? 2 * i : 2 * (i - headDim / 2) + 1);
-        }
-        return source;
+        return weight == Weight.Q || weight == Weight.K ? rows.rows(HeadRows.neighbours(shape[0], architecture.headDim())) : rows;
     }
 
     private record Rows(int rows, int columns, MemorySegment data) implements Matrix {

@@ -1,6 +1,8 @@
 package io.github.spike4j.convert.importer;
 
 import java.util.List;
+import java.util.function.DoubleUnaryOperator;
+import java.util.stream.IntStream;
 
 /** Rows of floats of a checkpoint, read on demand; any number of threads. */
 public interface Matrix {
@@ -72,6 +74,35 @@ public interface Matrix {
             @Override
             public void read(int r, float[] out, int at) {
                 from.read(source[r], out, at);
+            }
+        };
+    }
+
+    /** Rows {@code first} to {@code first + count}. */
+    default Matrix slice(int first, int count) {
+        return rows(IntStream.range(first, first + count).toArray());
+    }
+
+    /** Every value through {@code f}, rounded once. */
+    default Matrix map(DoubleUnaryOperator f) {
+        var from = this;
+        return new Matrix() {
+            @Override
+            public int rows() {
+                return from.rows();
+            }
+
+            @Override
+            public int columns() {
+                return from.columns();
+            }
+
+            @Override
+            public void read(int r, float[] out, int at) {
+                from.read(r, out, at);
+                for (int c = at; c < at + from.columns(); c++) {
+                    out[c] = (float) f.applyAsDouble(out[c]);
+                }
             }
         };
     }

@@ -73,10 +73,11 @@ class ImportTest {
         fails(dir.resolve("absent"), "absent", "no such file");
         fails(folder.resolve("config.json"), "give the folder");
         fails(dir, "no config.json", "supported are");
-        change(config, good.replace("LlamaForCausalLM", "MistralForCausalLM"), folder, "config.json", "MistralForCausalLM", "supported are",
-                "LlamaForCausalLM");
+        change(config, good.replace("LlamaForCausalLM", "GPT2LMHeadModel"), folder, "config.json: architecture \"GPT2LMHeadModel\"",
+                "is not supported; supported: LlamaForCausalLM, MistralForCausalLM");
         change(config, good.replace("\"silu\"", "\"gelu\""), folder, "gelu");
-        change(config, good.replace("\"rope_theta\"", "\"rope_scaling\": {\"rope_type\": \"llama3\"}, \"rope_theta\""), folder, "llama3");
+        change(config, good.replace("\"rope_theta\"", "\"rope_scaling\": {\"rope_type\": \"xpos\"}, \"rope_theta\""), folder, "config.json: rope scaling \"xpos\"",
+                "supported are default, linear, dynamic, llama3, yarn and longrope");
         change(config, good.replace("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3"), folder, "4 heads", "3 kv heads");
         change(config, good.replace("\"hidden_size\": 40", "\"hidden_size\": \"big\""), folder, "hidden_size", "not an integer");
         change(config, good.replace("\"hidden_size\": 40,", ""), folder, "hidden_size is missing");
