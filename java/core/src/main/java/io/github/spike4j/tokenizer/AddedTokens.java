@@ -1,6 +1,7 @@
 package io.github.spike4j.tokenizer;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,9 +35,14 @@ final class AddedTokens {
         for (AddedToken token : tokens) {
             byText.put(token.content, token);
             sorted.put(token.id, token);
-            if (token.content.isEmpty()) continue;
-            if (token.normalized) normalized.add(normalizer == null ? token.content : normalizer.apply(token.content), token);
-            else raw.add(token.content, token);
+        }
+        // of equal patterns the first counts, special ones before the others
+        for (boolean special : new boolean[] {true, false}) {
+            for (AddedToken token : tokens) {
+                if (token.special != special) continue;
+                if (!token.normalized) raw.add(token.content, token);
+                else normalized.add(normalizer == null ? token.content : normalizer.apply(token.content), token);
+            }
         }
         byId = sorted.values().toArray(AddedToken[]::new);
         ids = sorted.keySet().stream().mapToInt(id -> id).toArray();
@@ -59,8 +65,8 @@ final class AddedTokens {
     void split(String text, boolean ofNormalized, boolean special, Text between, Ints ids) {
         Matcher matcher = ofNormalized ? normalized : raw;
         int from = 0;
-        for (int i = 0; i < text.length(); ) {
-            AddedToken t = matcher.longest(text, i);
+        for (int i = matcher.starts.isEmpty() ? text.length() : 0; i < text.length(); ) {
+            AddedToken t = matcher.starts.get(text.charAt(i)) ? matcher.longest(text, i) : null;
             if (t == null) {
                 i++;
                 continue;
@@ -68,43 +74,36 @@ final class AddedTokens {
             int start = i;
             int end = i += matcher.length;
             if (t.special && !special) continue;
-            if (t.singleWord && (start > 0 && isWord(text.codePointBefore(start)) || end < text.length() && isWord(text.codePointAt(end)))) continue;
-            if (t.lstrip) while (start > from && isSpace(text.charAt(start - 1))) start--;
-            if (t.rstrip) while (end < text.length() && isSpace(text.charAt(end))) end++;
+            if (t.singleWord && (start > 0 && Characters.isWord(text.codePointBefore(start)) || end < text.length() && Characters.isWord(text.codePointAt(end)))) continue;
+            if (t.lstrip) while (start > from && Characters.isSpace(text.charAt(start - 1))) start--;
+            if (t.rstrip) while (end < text.length() && Characters.isSpace(text.charAt(end))) end++;
             if (from < start) between.accept(from, start);
             ids.add(t.id);
+            // a token within the space that another took is found all the same, as in Hugging Face's library
             from = end;
-            i = Math.max(i, end);
         }
         if (from < text.length()) between.accept(from, text.length());
-    }
-
-    /** Unicode's White_Space; all of it is in the basic plane. */
-    static boolean isSpace(char c) {
-        return c == ' ' || c >= '\t' && c <= '\r' || c == 0x85 || Character.isSpaceChar(c);
-    }
-
-    private static boolean isWord(int c) {
-        return Character.isLetterOrDigit(c) || Character.isAlphabetic(c) || Normalizer.StripAccents.isMark(c)
-                || Character.getType(c) == Character.CONNECTOR_PUNCTUATION;
     }
 
     /** A trie over chars: the longest token at a place. */
     private static final class Matcher {
         private final PairMap edges = new PairMap(16);
         private final Map<Integer, AddedToken> ends = new HashMap<>();
+        /** A bit for each char that starts a token: most chars of a text do not. */
+        private final BitSet starts = new BitSet();
         private int nodes = 1;
         private int length;
 
         void add(String text, AddedToken token) {
             if (text.isEmpty()) return;
+            starts.set(text.charAt(0));
             int node = 0;
             for (int i = 0; i < text.length(); i++) {
                 long next = edges.get(node, text.charAt(i));
                 if (next == PairMap.ABSENT) edges.put(node, text.charAt(i), next = nodes++);
                 node = (int) next;
             }
-            ends.put(node, token);
+            ends.putIfAbsent(node, token);
         }
 
         AddedToken longest(String text, int start) {

@@ -2,7 +2,6 @@ package io.github.spike4j.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.function.IntFunction;
 
 /**
  * Byte pair encoding: a word starts as one symbol a character (or a byte), and the adjacent pair of the lowest rank is merged, the
@@ -14,21 +13,15 @@ final class Bpe implements Model {
     record Options(String unknown, String prefix, String suffix, boolean fuseUnknown, boolean byteFallback, boolean ignoreMerges) {}
 
     private static final int SCAN_LIMIT = 64;
-    private static final int CACHE_SIZE = 1 << 14;
-    private static final int CACHED_LENGTH = 48;
 
     private final Vocabulary vocabulary;
     private final PairMap merges;
     private final Options options;
-    private final int unknown;
-    /** Token of a byte, for {@code <0xNN>} fallback; null unless all exist. */
+    /** Tokens of the bytes {@code <0xNN>}, each -1 if absent; null without byte fallback. */
     private final int[] fallback;
     /** Token of a byte of {@link ByteAlphabet}; null where words are read as characters. */
     private final int[] bytes;
-    /** Words seen: immutable entries, replaced without locks. */
-    private final Cached[] cache = new Cached[CACHE_SIZE];
-
-    private record Cached(int hash, String word, int[] ids) {}
+    private final WordCache cache = new WordCache();
 
     /**
      * @param merges (left id, right id) to rank &lt;&lt; 32 | merged id
@@ -38,24 +31,19 @@ final class Bpe implements Model {
         this.vocabulary = vocabulary;
         this.merges = merges;
         this.options = options;
-        unknown = options.unknown == null ? -1 : vocabulary.find(options.unknown);
-        if (options.unknown != null && unknown < 0) {
-            throw new TokenizerException("tokenizer.json: the unknown token " + options.unknown + " is not in the vocabulary");
-        }
-        fallback = options.byteFallback ? byteTokens(vocabulary, b -> String.format("<0x%02X>", b)) : null;
-        bytes = readsBytes ? byteTokens(vocabulary, b -> String.valueOf(ByteAlphabet.charOf(b))) : null;
+        fallback = options.byteFallback ? vocabulary.fallbackBytes() : null;
+        bytes = readsBytes ? byteTokens(vocabulary) : null;
     }
 
     /** Whether every byte of {@link ByteAlphabet} is a token and no affix is put to characters: then no mapped text is needed. */
     static boolean canReadBytes(Vocabulary vocabulary, Options options) {
-        return options.prefix.isEmpty() && options.suffix.isEmpty()
-                && byteTokens(vocabulary, b -> String.valueOf(ByteAlphabet.charOf(b))) != null;
+        return options.prefix.isEmpty() && options.suffix.isEmpty() && byteTokens(vocabulary) != null;
     }
 
-    private static int[] byteTokens(Vocabulary vocabulary, IntFunction<String> text) {
+    private static int[] byteTokens(Vocabulary vocabulary) {
         int[] ids = new int[256];
         for (int b = 0; b < 256; b++) {
-            if ((ids[b] = vocabulary.find(text.apply(b))) < 0) return null;
+            if ((ids[b] = vocabulary.find(String.valueOf(ByteAlphabet.charOf(b)))) < 0) return null;
         }
         return ids;
     }
@@ -70,54 +58,31 @@ final class Bpe implements Model {
         return new Encoder(ids);
     }
 
-    private final class Encoder implements PreTokenizer.Sink {
-        private final Ints out;
+    private final class Encoder extends WordCache.Encoder {
         private final Bytes utf8 = new Bytes(256);
-        private int[] symbols = new int[64];
-        private int count;
         private final long[] pairs = new long[SCAN_LIMIT];
 
         Encoder(Ints out) {
-            this.out = out;
+            super(cache, out);
         }
 
         @Override
-        public void word(String text, int start, int end, boolean first) {
-            int length = end - start;
-            if (length > CACHED_LENGTH) {
-                encode(text, start, end);
-                out.addAll(symbols, count);
-                return;
-            }
-            int hash = 0;
-            for (int i = start; i < end; i++) hash = 31 * hash + text.charAt(i);
-            int slot = (hash * 0x9E3779B9) >>> Integer.numberOfLeadingZeros(CACHE_SIZE - 1);
-            Cached seen = cache[slot];
-            if (seen == null || seen.hash != hash || seen.word.length() != length || !text.startsWith(seen.word, start)) {
-                encode(text, start, end);
-                seen = new Cached(hash, text.substring(start, end), Arrays.copyOf(symbols, count));
-                cache[slot] = seen;
-            }
-            out.addAll(seen.ids, seen.ids.length);
-        }
-
-        private void encode(String text, int start, int end) {
-            count = 0;
+        void encode(String text, int start, int end) {
             utf8.clear();
             utf8.addUtf8(text, start, end);
             if (options.ignoreMerges) {
                 int whole = wholeWord(text, start, end);
                 if (whole >= 0) {
-                    add(whole);
+                    ids.add(whole);
                     return;
                 }
             }
             if (bytes != null) {
-                for (int i = 0; i < utf8.length; i++) add(bytes[utf8.array[i] & 0xFF]);
+                for (int i = 0; i < utf8.length; i++) ids.add(bytes[utf8.array[i] & 0xFF]);
             } else {
                 characters();
             }
-            if (count <= SCAN_LIMIT) mergeByScan();
+            if (ids.length <= SCAN_LIMIT) mergeByScan();
             else mergeByHeap();
         }
 
@@ -128,35 +93,47 @@ final class Bpe implements Model {
         /** One symbol a character; for one that is no token its bytes, or the unknown token, or nothing. */
         private void characters() {
             boolean affixes = !options.prefix.isEmpty() || !options.suffix.isEmpty();
-            boolean pendingUnknown = false;
+            int unknown = -1; // not yet added
             for (int i = 0, n; i < utf8.length; i += n) {
                 n = Utf8.wellFormedLength(utf8.array, i, utf8.length);
                 int id = affixes ? withAffixes(i, n) : vocabulary.find(utf8.array, i, i + n);
                 if (id >= 0) {
-                    if (pendingUnknown) add(unknown);
-                    pendingUnknown = false;
-                    add(id);
-                } else if (fallback != null) {
-                    for (int k = i; k < i + n; k++) add(fallback[utf8.array[k] & 0xFF]);
-                } else if (unknown >= 0) {
-                    if (pendingUnknown && !options.fuseUnknown) add(unknown);
-                    pendingUnknown = true;
+                    if (unknown >= 0) ids.add(unknown);
+                    unknown = -1;
+                    ids.add(id);
+                } else if (fallback == null || !addBytes(i, n, affixes)) {
+                    if (options.unknown == null) continue;
+                    if (unknown >= 0 && !options.fuseUnknown) ids.add(unknown);
+                    unknown = vocabulary.unknown(options.unknown);
                 }
             }
-            if (pendingUnknown) add(unknown);
+            if (unknown >= 0) ids.add(unknown);
+        }
+
+        /** The character as {@code <0xNN>} tokens, with its affixes as Hugging Face does it; false if one of them does not exist. */
+        private boolean addBytes(int i, int n, boolean affixes) {
+            byte[] from = affixes ? affixed(i, n).getBytes(StandardCharsets.UTF_8) : utf8.array;
+            int start = affixes ? 0 : i;
+            int end = affixes ? from.length : i + n;
+            for (int k = start; k < end; k++) {
+                if (fallback[from[k] & 0xFF] < 0) return false;
+            }
+            for (int k = start; k < end; k++) ids.add(fallback[from[k] & 0xFF]);
+            return true;
         }
 
         private int withAffixes(int i, int n) {
-            String s = new String(utf8.array, i, n, StandardCharsets.UTF_8);
-            return vocabulary.find((i > 0 ? options.prefix : "") + s + (i + n == utf8.length ? options.suffix : ""));
+            return vocabulary.find(affixed(i, n));
         }
 
-        private void add(int id) {
-            if (count == symbols.length) symbols = Arrays.copyOf(symbols, count * 2);
-            symbols[count++] = id;
+        private String affixed(int i, int n) {
+            String s = new String(utf8.array, i, n, StandardCharsets.UTF_8);
+            return (i > 0 ? options.prefix : "") + s + (i + n == utf8.length ? options.suffix : "");
         }
 
         private void mergeByScan() {
+            int[] symbols = ids.array;
+            int count = ids.length;
             for (int i = 0; i + 1 < count; i++) pairs[i] = merges.get(symbols[i], symbols[i + 1]);
             while (true) {
                 int best = -1;
@@ -167,7 +144,7 @@ final class Bpe implements Model {
                         best = i;
                     }
                 }
-                if (best < 0) return;
+                if (best < 0) break;
                 symbols[best] = (int) rank;
                 count--;
                 System.arraycopy(symbols, best + 2, symbols, best + 1, count - best - 1);
@@ -175,9 +152,12 @@ final class Bpe implements Model {
                 if (best > 0) pairs[best - 1] = merges.get(symbols[best - 1], symbols[best]);
                 if (best + 1 < count) pairs[best] = merges.get(symbols[best], symbols[best + 1]);
             }
+            ids.length = count;
         }
 
         private void mergeByHeap() {
+            int[] symbols = ids.array;
+            int count = ids.length;
             int[] next = new int[count];
             int[] previous = new int[count];
             Heap heap = new Heap(count);
@@ -205,11 +185,11 @@ final class Bpe implements Model {
             }
             int n = 0;
             for (int i = 0; i >= 0; i = next[i]) symbols[n++] = symbols[i];
-            count = n;
+            ids.length = n;
         }
 
         private void push(Heap heap, int left, int right) {
-            long merge = merges.get(symbols[left], symbols[right]);
+            long merge = merges.get(ids.array[left], ids.array[right]);
             if (merge != PairMap.ABSENT) heap.push(merge & 0xFFFFFFFF00000000L | left);
         }
     }

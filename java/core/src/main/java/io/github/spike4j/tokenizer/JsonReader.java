@@ -13,6 +13,13 @@ import java.util.function.Consumer;
  */
 final class JsonReader {
     static final int MAX_DEPTH = 64;
+    /** The largest unsigned integer that may get one more digit (0 to 5). */
+    private static final long MAX_DIGITS = Long.divideUnsigned(-1, 10);
+    private static final double[] POWERS_OF_TEN = new double[309];
+
+    static {
+        for (int n = 0; n < POWERS_OF_TEN.length; n++) POWERS_OF_TEN[n] = Double.parseDouble("1e" + n);
+    }
 
     private final byte[] json;
     private int at;
@@ -146,6 +153,52 @@ final class JsonReader {
     long integer() {
         if (value() instanceof Long l) return l;
         throw error("an integer is expected");
+    }
+
+    /**
+     * A number, read as serde_json does: the digits as one integer, which is then scaled by a power of ten. That is not always the nearest
+     * double; sums of Unigram scores that are equal or not by such a difference decide between segmentations.
+     */
+    double decimal() {
+        boolean negative = peek() == '-';
+        int start = at;
+        if (negative) at++;
+        long digits = 0; // unsigned
+        int exponent = 0;
+        boolean point = false;
+        boolean full = false; // the rest of the digits is ignored
+        int seen = 0;
+        for (; at < json.length; at++) {
+            int d = json[at] - '0';
+            if (json[at] == '.' && !point && seen > 0) {
+                point = true;
+                continue;
+            }
+            if (d < 0 || d > 9) break;
+            seen++;
+            full |= Long.compareUnsigned(digits, MAX_DIGITS) > 0 || digits == MAX_DIGITS && d > 5;
+            if (!full) digits = digits * 10 + d;
+            if (full != point) exponent += full ? 1 : -1;
+        }
+        if (at < json.length && (json[at] | 0x20) == 'e' && seen > 0) {
+            at++;
+            if (at < json.length && json[at] == '+') at++;
+            if (!(value() instanceof Long e) || Math.abs(e) > 100_000) throw error("an exponent is expected");
+            exponent += e.intValue();
+        }
+        if (seen == 0) {
+            at = start;
+            throw error("a number is expected");
+        }
+        double value = digits >= 0 ? digits : ((digits >>> 1 | digits & 1) * 2.0);
+        for (; exponent < -308 && value != 0; exponent += 308) value /= 1e308;
+        if (value != 0) value = exponent >= 0 ? value * powerOfTen(exponent) : value / powerOfTen(-exponent);
+        if (Double.isInfinite(value)) throw error("a number is out of range");
+        return negative ? -value : value;
+    }
+
+    private static double powerOfTen(int n) {
+        return n > 308 ? Double.POSITIVE_INFINITY : POWERS_OF_TEN[n];
     }
 
     /** Only white space may follow. */

@@ -76,6 +76,55 @@ sealed interface PreTokenizer {
         }
     }
 
+    /**
+     * Where the script changes; spaces and unassigned characters belong to what is before them, kana to Han. As in Hugging Face's
+     * library, such characters at the very start are dropped.
+     */
+    record UnicodeScripts() implements PreTokenizer {
+        @Override
+        public Sink before(Sink next) {
+            return (text, start, end, first) -> {
+                int begin = -1;
+                Character.UnicodeScript last = null;
+                for (int i = start, n; i < end; i += n) {
+                    int c = text.codePointAt(i);
+                    n = Character.charCount(c);
+                    Character.UnicodeScript script = script(c);
+                    if (script == null || script == last) continue;
+                    if (begin >= 0) next.word(text, begin, i, first && begin == start);
+                    begin = i;
+                    last = script;
+                }
+                if (begin >= 0) next.word(text, begin, end, first && begin == start);
+            };
+        }
+
+        /** Null where any script will do. */
+        private static Character.UnicodeScript script(int c) {
+            if (c == ' ') return null;
+            if (c == 0x30FC) return Character.UnicodeScript.HAN;
+            Character.UnicodeScript script = Character.UnicodeScript.of(c);
+            return switch (script) {
+                case HIRAGANA, KATAKANA -> Character.UnicodeScript.HAN;
+                case UNKNOWN -> null;
+                default -> script;
+            };
+        }
+    }
+
+    /** Pieces of {@code length} code points. */
+    record FixedLength(int length) implements PreTokenizer {
+        @Override
+        public Sink before(Sink next) {
+            return (text, start, end, first) -> {
+                for (int i = start, stop; i < end; i = stop) {
+                    stop = text.codePointCount(i, end) <= length ? end : text.offsetByCodePoints(i, length);
+                    next.word(text, i, stop, first && i == start);
+                }
+            };
+        }
+    }
+
     /** One thread's use of a {@link Split}. */
     final class Splitter implements Sink {
         private final Split split;

@@ -2,7 +2,7 @@ package io.github.spike4j.tokenizer;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.Arrays;
+import java.util.List;
 
 /**
  * A text's way to token ids and back, as a Hugging Face {@code tokenizer.json} describes it: the file's normalizer, pre-tokenizer, model,
@@ -12,8 +12,9 @@ import java.util.Arrays;
  * normalized text; the rest is pre-tokenized into words, each of which the model encodes; the post-processor's template adds BOS and the
  * like. The file's truncation and padding are not applied. An unpaired surrogate is read as U+FFFD.
  *
- * <p>Decoding is defined on bytes: those of all tokens in order, read as UTF-8, with one U+FFFD for each maximal ill-formed subpart. (Hugging
- * Face's {@code ByteFallback} differs only in the number of U+FFFD where a run of byte tokens is ill-formed.)
+ * <p>Decoding: the texts of the tokens pass the file's decoders. Ill-formed UTF-8 is read as Hugging Face's library does: after
+ * {@code ByteLevel} there is one U+FFFD for each maximal ill-formed subpart, and a run of {@code ByteFallback} bytes that is not UTF-8 as a
+ * whole is one U+FFFD a byte.
  */
 public final class Tokenizer {
     private final AddedTokens added;
@@ -21,17 +22,17 @@ public final class Tokenizer {
     private final PreTokenizer preTokenizer;
     private final Model model;
     private final PostProcessor postProcessor;
-    private final Decoder.Plan decoder;
+    private final List<Decoder> decoders;
     private final int bos;
     private final int eos;
 
-    Tokenizer(AddedTokens added, Normalizer normalizer, PreTokenizer preTokenizer, Model model, PostProcessor postProcessor, Decoder.Plan decoder) {
+    Tokenizer(AddedTokens added, Normalizer normalizer, PreTokenizer preTokenizer, Model model, PostProcessor postProcessor, List<Decoder> decoders) {
         this.added = added;
         this.normalizer = normalizer;
         this.preTokenizer = preTokenizer;
         this.model = model;
         this.postProcessor = postProcessor;
-        this.decoder = decoder;
+        this.decoders = decoders;
         bos = postProcessor.before().length > 0 ? postProcessor.before()[0]
                 : named("<s>", "<|begin_of_text|>", "<bos>", "<|startoftext|>", "<|begin▁of▁sentence|>");
         eos = postProcessor.after().length > 0 ? postProcessor.after()[postProcessor.after().length - 1]
@@ -87,23 +88,15 @@ public final class Tokenizer {
 
     /** A decoder for tokens that come one by one. */
     public StreamDecoder streamDecoder(boolean skipSpecial) {
-        return new StreamDecoder(this, decoder, skipSpecial);
+        return new StreamDecoder(this, decoders, skipSpecial);
     }
 
-    /** The bytes that a token stands for within a text (not as its first token); maybe a part of a character. */
-    public byte[] bytes(int id) {
-        Decoder.Piece piece = new Decoder.Piece();
-        return decode(id, false, piece) ? Arrays.copyOf(piece.bytes.array, piece.bytes.length) : new byte[0];
-    }
-
-    /** The token's bytes into the piece; false if no token has this id. */
-    boolean decode(int id, boolean first, Decoder.Piece piece) {
-        piece.reset(first);
+    /** Appends a token as the file writes it; false if no token has this id. */
+    boolean text(int id, StringBuilder out) {
         AddedTokens.AddedToken token = added.find(id);
-        if (token != null) piece.text.append(token.content());
-        else if (model.vocabulary().has(id)) model.vocabulary().text(id, piece.text);
+        if (token != null) out.append(token.content());
+        else if (model.vocabulary().has(id)) model.vocabulary().text(id, out);
         else return false;
-        decoder.apply(piece);
         return true;
     }
 

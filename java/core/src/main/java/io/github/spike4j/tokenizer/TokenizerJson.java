@@ -3,6 +3,7 @@ package io.github.spike4j.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.text.Normalizer.Form;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +12,7 @@ import java.util.function.IntPredicate;
 /** Reads {@code tokenizer.json} (Hugging Face tokenizers, version 1.0) into components. */
 final class TokenizerJson {
     private static final int MAX_ADDED_LENGTH = 4096;
+    private static final int MAX_CONTENT_LENGTH = 256;
     private static final int MAX_COMPONENTS = 256;
 
     private final byte[] json;
@@ -21,6 +23,9 @@ final class TokenizerJson {
     private Object decoder;
     private Object added;
     private int model = -1;
+    /** Positions in the file: members of the model that are too large for a tree. */
+    private int vocabulary = -1;
+    private int merges = -1;
     private int components;
 
     private TokenizerJson(byte[] json) {
@@ -53,47 +58,92 @@ final class TokenizerJson {
         Normalizer normalizer = this.normalizer == null ? null : normalizer(Node.of(this.normalizer, "normalizer"));
         List<PreTokenizer> steps = new ArrayList<>();
         if (preTokenizer != null) preTokenizer(Node.of(preTokenizer, "pre_tokenizer"), steps);
-        Model bpe = bpe(steps);
-        AddedTokens tokens = new AddedTokens(addedTokens(bpe.vocabulary()), normalizer);
+        Model model = model(steps);
+        AddedTokens tokens = new AddedTokens(addedTokens(model.vocabulary()), normalizer);
         PostProcessor template = postProcessor == null ? PostProcessor.NONE : postProcessor(Node.of(postProcessor, "post_processor"));
-        return new Tokenizer(tokens, normalizer, new PreTokenizer.Sequence(steps), bpe, template, decoder());
+        return new Tokenizer(tokens, normalizer, new PreTokenizer.Sequence(steps), model, template, decoders());
     }
 
     // ---- model
 
-    private Model bpe(List<PreTokenizer> steps) {
-        int[] at = {-1, -1};
+    private Model model(List<PreTokenizer> steps) {
         Map<String, Object> rest = new HashMap<>();
         reader.position(model);
         reader.object(name -> {
-            int member = name.equals("vocab") ? 0 : name.equals("merges") ? 1 : -1;
-            if (member < 0) {
-                rest.put(name, reader.value());
-            } else {
-                at[member] = reader.position();
-                reader.skip();
+            switch (name) {
+                case "vocab" -> {
+                    vocabulary = reader.position();
+                    reader.skip();
+                }
+                case "merges" -> {
+                    merges = reader.position();
+                    reader.skip();
+                }
+                default -> rest.put(name, reader.value());
             }
         });
+        if (vocabulary < 0) throw new TokenizerException("tokenizer.json: the model has no \"vocab\"");
         Node node = new Node(rest, "model");
-        // files of the first years have no type; only BPE has merges
-        String type = rest.get("type") == null && at[1] >= 0 ? "BPE" : node.type();
-        if (!type.equals("BPE")) throw unsupported("model", type, "BPE");
-        if (at[0] < 0 || at[1] < 0) throw new TokenizerException("tokenizer.json: the model has no \"vocab\" or no \"merges\"");
-        if (rest.get("dropout") instanceof Number d && d.doubleValue() != 0) {
+        String type = rest.get("type") == null ? untagged(rest) : node.type();
+        return switch (type) {
+            case "BPE" -> bpe(node, steps);
+            case "Unigram" -> unigram(node);
+            case "WordPiece" -> new WordPiece(vocabulary(vocabulary), node.text("unk_token", "[UNK]"), node.text("continuing_subword_prefix", "##"),
+                    node.count("max_input_chars_per_word", 100, Integer.MAX_VALUE));
+            case "WordLevel" -> new WordLevel(vocabulary(vocabulary), node.text("unk_token", "<unk>"));
+            default -> throw unsupported("model", type, "BPE, Unigram, WordPiece, WordLevel");
+        };
+    }
+
+    /** Files of the first years have no type: the members tell. */
+    private String untagged(Map<String, Object> members) {
+        if (merges >= 0) return "BPE";
+        if (members.containsKey("max_input_chars_per_word")) return "WordPiece";
+        reader.position(vocabulary);
+        return reader.at('[') ? "Unigram" : "WordLevel";
+    }
+
+    private Model unigram(Node node) {
+        Vocabulary tokens = new Vocabulary();
+        Bytes text = new Bytes(64);
+        Doubles scores = new Doubles(1024);
+        reader.position(vocabulary);
+        reader.array(() -> {
+            int[] n = {0};
+            text.clear();
+            reader.array(() -> {
+                switch (n[0]++) {
+                    case 0 -> reader.string(text);
+                    case 1 -> scores.add(reader.decimal());
+                    default -> throw reader.error("a token of a Unigram model is [\"text\", score]");
+                }
+            });
+            if (n[0] != 2) throw reader.error("a token of a Unigram model is [\"text\", score]");
+            tokens.append(text.array, 0, text.length);
+        });
+        tokens.trim();
+        long unknown = node.members.get("unk_id") == null ? -1 : node.count("unk_id", 0, Integer.MAX_VALUE);
+        if (unknown >= tokens.size()) throw new TokenizerException("tokenizer.json: unk_id is " + unknown + ", but the vocabulary has " + tokens.size() + " tokens");
+        return new Unigram(tokens, scores.toArray(), (int) unknown, node.flag("byte_fallback", false));
+    }
+
+    private Model bpe(Node node, List<PreTokenizer> steps) {
+        if (merges < 0) throw new TokenizerException("tokenizer.json: the model has no \"merges\"");
+        if (node.members.get("dropout") instanceof Number d && d.doubleValue() != 0) {
             throw new TokenizerException("tokenizer.json: the model's dropout is " + d + "; encoding must be deterministic, set it to null");
         }
         Bpe.Options options = new Bpe.Options(node.text("unk_token", null), node.text("continuing_subword_prefix", ""),
                 node.text("end_of_word_suffix", ""), node.flag("fuse_unk", false), node.flag("byte_fallback", false), node.flag("ignore_merges", false));
-        Vocabulary vocabulary = vocabulary(at[0]);
-        PairMap merges = merges(at[1], vocabulary, options.prefix());
+        Vocabulary tokens = vocabulary(vocabulary);
+        PairMap pairs = merges(merges, tokens, options.prefix());
 
         // the last ByteLevel need not write its alphabet out if the model can read bytes
         boolean readsBytes = false;
-        if (!steps.isEmpty() && steps.getLast() instanceof PreTokenizer.ByteLevel last && Bpe.canReadBytes(vocabulary, options)) {
+        if (!steps.isEmpty() && steps.getLast() instanceof PreTokenizer.ByteLevel last && Bpe.canReadBytes(tokens, options)) {
             steps.set(steps.size() - 1, new PreTokenizer.ByteLevel(last.addPrefixSpace(), last.words(), false));
             readsBytes = true;
         }
-        return new Bpe(vocabulary, merges, options, readsBytes);
+        return new Bpe(tokens, pairs, options, readsBytes);
     }
 
     private Vocabulary vocabulary(int at) {
@@ -175,14 +225,29 @@ final class TokenizerJson {
         return switch (n.type()) {
             case "Sequence" -> new Normalizer.Sequence(n.nodes("normalizers").stream().map(this::normalizer).toList());
             case "NFC", "NFD", "NFKC", "NFKD" -> new Normalizer.Unicode(Form.valueOf(n.type()));
-            case "Prepend" -> new Normalizer.Prepend(n.text("prepend", ""));
-            case "Replace" -> new Normalizer.Replace(pattern(n), n.text("content", ""));
+            case "Precompiled" -> precompiled(n);
+            case "Prepend" -> new Normalizer.Prepend(content(n, "prepend"));
+            case "Replace" -> new Normalizer.Replace(pattern(n), content(n, "content"));
             case "Lowercase" -> new Normalizer.Lowercase();
             case "Strip" -> new Normalizer.Strip(n.flag("strip_left", true), n.flag("strip_right", true));
             case "StripAccents" -> new Normalizer.StripAccents();
+            case "Nmt" -> new Normalizer.Nmt();
+            case "BertNormalizer" -> {
+                boolean lowercase = n.flag("lowercase", true);
+                yield new Normalizer.Bert(n.flag("clean_text", true), n.flag("handle_chinese_chars", true), n.flag("strip_accents", lowercase), lowercase);
+            }
             case "ByteLevel" -> new Normalizer.ByteLevel();
-            default -> throw unsupported("normalizer", n.type(), "Sequence, NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, StripAccents, ByteLevel");
+            default -> throw unsupported("normalizer", n.type(),
+                    "Sequence, NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Replace, Lowercase, Strip, StripAccents, Nmt, BertNormalizer, ByteLevel");
         };
+    }
+
+    private static Normalizer precompiled(Node n) {
+        try {
+            return new Precompiled(Base64.getDecoder().decode(n.text("precompiled_charsmap", "")));
+        } catch (IllegalArgumentException e) {
+            throw new TokenizerException("tokenizer.json: \"precompiled_charsmap\" is not Base64: " + e.getMessage(), e);
+        }
     }
 
     /** Appends the steps of a pre-tokenizer, sequences taken apart. */
@@ -192,24 +257,32 @@ final class TokenizerJson {
             case "Sequence" -> n.nodes("pretokenizers").forEach(step -> preTokenizer(step, steps));
             case "Split" -> steps.add(new PreTokenizer.Split(pattern(n), behavior(n, null), n.flag("invert", false)));
             case "ByteLevel" -> steps.add(new PreTokenizer.ByteLevel(n.flag("add_prefix_space", true), n.flag("use_regex", true), true));
-            case "Digits" -> steps.add(chars(TokenizerJson::isNumeric,
+            case "Digits" -> steps.add(chars(Characters::isNumeric,
                     n.flag("individual_digits", false) ? Spans.Behavior.ISOLATED : Spans.Behavior.CONTIGUOUS));
-            case "Punctuation" -> steps.add(chars(TokenizerJson::isPunctuation, behavior(n, Spans.Behavior.ISOLATED)));
+            case "Punctuation" -> steps.add(chars(Characters::isPunctuation, behavior(n, Spans.Behavior.ISOLATED)));
             case "Whitespace" -> steps.add(new PreTokenizer.Split(new Spans.Finder.Regex(Regexes.compile("\\w+|[^\\w\\s]+")), Spans.Behavior.REMOVED, true));
-            case "WhitespaceSplit" -> steps.add(chars(c -> c < 0x10000 && AddedTokens.isSpace((char) c), Spans.Behavior.REMOVED));
-            case "CharDelimiterSplit" -> steps.add(new PreTokenizer.Split(new Spans.Finder.Literal(n.text("delimiter", " ")), Spans.Behavior.REMOVED, false));
-            case "Metaspace" -> {
-                PreTokenizer.Metaspace.Prepend prepend = switch (n.text("prepend_scheme", n.flag("add_prefix_space", true) ? "always" : "never")) {
-                    case "always" -> PreTokenizer.Metaspace.Prepend.ALWAYS;
-                    case "first" -> PreTokenizer.Metaspace.Prepend.FIRST;
-                    case "never" -> PreTokenizer.Metaspace.Prepend.NEVER;
-                    default -> throw unsupported("prepend_scheme of Metaspace", n.text("prepend_scheme", ""), "always, first, never");
-                };
-                steps.add(new PreTokenizer.Metaspace(n.text("replacement", "▁"), prepend, n.flag("split", true)));
+            case "WhitespaceSplit" -> steps.add(chars(Characters::isSpace, Spans.Behavior.REMOVED));
+            case "BertPreTokenizer" -> {
+                steps.add(chars(Characters::isSpace, Spans.Behavior.REMOVED));
+                steps.add(chars(Characters::isPunctuation, Spans.Behavior.ISOLATED));
             }
+            case "UnicodeScripts" -> steps.add(new PreTokenizer.UnicodeScripts());
+            case "FixedLength" -> steps.add(new PreTokenizer.FixedLength(Math.max(1, n.count("length", 5, Integer.MAX_VALUE))));
+            case "CharDelimiterSplit" -> steps.add(new PreTokenizer.Split(new Spans.Finder.Literal(n.text("delimiter", " ")), Spans.Behavior.REMOVED, false));
+            case "Metaspace" -> steps.add(new PreTokenizer.Metaspace(String.valueOf(character(n, "replacement", "▁")), prepend(n), n.flag("split", true)));
             default -> throw unsupported("pre-tokenizer", n.type(),
-                    "Sequence, Split, ByteLevel, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit, Metaspace");
+                    "Sequence, Split, ByteLevel, Digits, Punctuation, Whitespace, WhitespaceSplit, BertPreTokenizer, CharDelimiterSplit, FixedLength, Metaspace, UnicodeScripts");
         }
+    }
+
+    private static PreTokenizer.Metaspace.Prepend prepend(Node n) {
+        // files of the first years have a flag instead
+        return switch (n.text("prepend_scheme", n.flag("add_prefix_space", true) ? "always" : "never")) {
+            case "always" -> PreTokenizer.Metaspace.Prepend.ALWAYS;
+            case "first" -> PreTokenizer.Metaspace.Prepend.FIRST;
+            case "never" -> PreTokenizer.Metaspace.Prepend.NEVER;
+            case String s -> throw unsupported("prepend_scheme of Metaspace", s, "always, first, never");
+        };
     }
 
     private PostProcessor postProcessor(Node n) {
@@ -218,8 +291,15 @@ final class TokenizerJson {
             case "ByteLevel" -> PostProcessor.NONE; // moves offsets only
             case "Sequence" -> n.nodes("processors").stream().map(this::postProcessor).reduce(PostProcessor.NONE, PostProcessor::inside);
             case "TemplateProcessing" -> template(n);
-            default -> throw unsupported("post-processor", n.type(), "Sequence, ByteLevel, TemplateProcessing");
+            case "BertProcessing", "RobertaProcessing" -> new PostProcessor(new int[] {named(n, "cls")}, new int[] {named(n, "sep")});
+            default -> throw unsupported("post-processor", n.type(), "Sequence, ByteLevel, TemplateProcessing, BertProcessing, RobertaProcessing");
         };
+    }
+
+    /** The id of a pair ["text", id]. */
+    private int named(Node n, String name) {
+        if (n.members.get(name) instanceof List<?> pair && pair.size() == 2 && pair.get(1) instanceof Long id) return checkedId(id);
+        throw new TokenizerException("tokenizer.json: \"" + name + "\" of \"" + n.type() + "\" must be [\"text\", id]");
     }
 
     private PostProcessor template(Node n) {
@@ -248,46 +328,39 @@ final class TokenizerJson {
         return new PostProcessor(before.toArray(), after.toArray());
     }
 
-    private Decoder.Plan decoder() {
-        List<Decoder> steps = new ArrayList<>();
-        if (decoder == null) return new Decoder.Plan(List.of(new Decoder.Words()), 0, 0);
+    private List<Decoder> decoders() {
+        if (decoder == null) return List.of(new Decoder.Words());
         List<Node> flat = new ArrayList<>();
         flatten(Node.of(decoder, "decoder"), flat);
-        boolean whole = false;
-        int stripped = 0;
-        int stripCount = 0;
-        for (Node n : flat) {
-            if (whole && !(n.type().equals("Fuse") || n.type().equals("Strip") && n.count("stop") == 0 && stripCount == 0)) {
-                throw new TokenizerException("tokenizer.json: decoder " + n.type() + " on the whole text is not supported; after Fuse or ByteLevel only a Strip of the start is");
-            }
-            switch (n.type()) {
-                case "ByteLevel" -> {
-                    steps.add(new Decoder.ByteLevel());
-                    whole = true;
-                }
-                case "ByteFallback" -> steps.add(new Decoder.ByteFallback());
-                case "Fuse" -> whole = true;
-                case "Replace" -> steps.add(new Decoder.Replace(pattern(n), n.text("content", "")));
-                case "Metaspace" -> steps.add(new Decoder.Metaspace(character(n, "replacement", "▁"),
-                        !n.text("prepend_scheme", n.flag("add_prefix_space", true) ? "always" : "never").equals("never")));
-                case "Strip" -> {
-                    if (whole) {
-                        stripped = character(n, "content", " ");
-                        stripCount = n.count("start");
-                    } else {
-                        steps.add(new Decoder.Strip(character(n, "content", " "), n.count("start"), n.count("stop")));
-                    }
-                }
-                default -> throw unsupported("decoder", n.type(), "Sequence, ByteLevel, ByteFallback, Fuse, Replace, Metaspace, Strip");
-            }
-        }
-        return new Decoder.Plan(List.copyOf(steps), stripped, stripCount);
+        return flat.stream().map(TokenizerJson::decoder).toList();
+    }
+
+    private static Decoder decoder(Node n) {
+        return switch (n.type()) {
+            case "ByteLevel" -> new Decoder.ByteLevel();
+            case "ByteFallback" -> new Decoder.ByteFallback();
+            case "Fuse" -> new Decoder.Fuse();
+            case "Replace" -> new Decoder.Replace(pattern(n), content(n, "content"));
+            case "Metaspace" -> new Decoder.Metaspace(character(n, "replacement", "▁"), prepend(n) != PreTokenizer.Metaspace.Prepend.NEVER);
+            case "Strip" -> new Decoder.Strip(character(n, "content", " "), n.count("start", 0, 1024), n.count("stop", 0, 1024));
+            case "WordPiece" -> new Decoder.WordPiece(n.text("prefix", "##"), n.flag("cleanup", true));
+            case "BPEDecoder" -> new Decoder.Bpe(n.text("suffix", "</w>"));
+            case "CTC" -> new Decoder.Ctc(n.text("pad_token", "<pad>"), n.text("word_delimiter_token", "|"), n.flag("cleanup", true));
+            default -> throw unsupported("decoder", n.type(), "Sequence, ByteLevel, ByteFallback, Fuse, Replace, Metaspace, Strip, WordPiece, BPEDecoder, CTC");
+        };
     }
 
     private void flatten(Node n, List<Node> flat) {
         count();
         if (n.type().equals("Sequence")) n.nodes("decoders").forEach(d -> flatten(d, flat));
         else flat.add(n);
+    }
+
+    /** A text that is put into the user's, so it must be short. */
+    private static String content(Node n, String name) {
+        String s = n.text(name, "");
+        if (s.length() > MAX_CONTENT_LENGTH) throw new TokenizerException("tokenizer.json: \"" + name + "\" of " + n.type() + " has " + s.length() + " characters; the limit is " + MAX_CONTENT_LENGTH);
+        return s;
     }
 
     private static char character(Node n, String name, String ifAbsent) {
@@ -318,22 +391,6 @@ final class TokenizerJson {
 
     private static PreTokenizer chars(IntPredicate test, Spans.Behavior behavior) {
         return new PreTokenizer.Split(new Spans.Finder.Chars(test), behavior, false);
-    }
-
-    private static boolean isNumeric(int c) {
-        return switch (Character.getType(c)) {
-            case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> true;
-            default -> false;
-        };
-    }
-
-    private static boolean isPunctuation(int c) {
-        if (c < 0x80) return c > ' ' && c < 0x7F && !Character.isLetterOrDigit(c);
-        return switch (Character.getType(c)) {
-            case Character.CONNECTOR_PUNCTUATION, Character.DASH_PUNCTUATION, Character.START_PUNCTUATION, Character.END_PUNCTUATION,
-                    Character.INITIAL_QUOTE_PUNCTUATION, Character.FINAL_QUOTE_PUNCTUATION, Character.OTHER_PUNCTUATION -> true;
-            default -> false;
-        };
     }
 
     private void count() {
@@ -379,11 +436,11 @@ final class TokenizerJson {
             throw new TokenizerException("tokenizer.json: \"" + name + "\" of \"" + what + "\" must be true or false");
         }
 
-        int count(String name) {
+        int count(String name, int ifAbsent, int limit) {
             Object o = members.get(name);
-            if (o == null) return 0;
-            if (o instanceof Long v && v >= 0 && v <= 1024) return v.intValue();
-            throw new TokenizerException("tokenizer.json: \"" + name + "\" of \"" + what + "\" must be an integer from 0 to 1024");
+            if (o == null) return ifAbsent;
+            if (o instanceof Long v && v >= 0 && v <= limit) return v.intValue();
+            throw new TokenizerException("tokenizer.json: \"" + name + "\" of \"" + what + "\" must be an integer from 0 to " + limit);
         }
     }
 }

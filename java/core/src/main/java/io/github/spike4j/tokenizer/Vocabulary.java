@@ -29,8 +29,36 @@ final class Vocabulary {
         return entries;
     }
 
-    /** Adds a token; of equal texts the later one counts, as in the readers of JSON objects. */
+    /** Adds a member of an object; of equal texts only the later one is a token, as in the readers of JSON objects. */
     void add(byte[] text, int start, int stop, int tokenId) {
+        int slot = reserve(text, start, stop, tokenId);
+        if (table[slot] == 0) {
+            append(text, start, stop, tokenId, slot);
+            return;
+        }
+        int entry = table[slot] - 1;
+        if (entryOfId[id[entry]] == entry) entryOfId[id[entry]] = -1;
+        id[entry] = tokenId;
+        entryOfId[tokenId] = entry;
+        size = Math.max(size, tokenId + 1);
+    }
+
+    /** Adds an element of a list, whose id is its place; of equal texts the later one is found by text, and each by its id. */
+    void append(byte[] text, int start, int stop) {
+        append(text, start, stop, entries, reserve(text, start, stop, entries));
+    }
+
+    private void append(byte[] text, int start, int stop, int tokenId, int slot) {
+        texts.add(text, start, stop);
+        end[entries] = texts.length;
+        id[entries] = tokenId;
+        entryOfId[tokenId] = entries;
+        table[slot] = ++entries;
+        size = Math.max(size, tokenId + 1);
+    }
+
+    /** Makes room for one more token, and gives its slot in the table. */
+    private int reserve(byte[] text, int start, int stop, int tokenId) {
         if (entries == id.length) {
             id = Arrays.copyOf(id, entries * 2);
             end = Arrays.copyOf(end, entries * 2);
@@ -41,20 +69,7 @@ final class Vocabulary {
             Arrays.fill(entryOfId, old, entryOfId.length, -1);
         }
         if ((entries + 1) * 2 > table.length) rehash();
-        int slot = slot(text, start, stop);
-        if (table[slot] != 0) {
-            int entry = table[slot] - 1;
-            if (entryOfId[id[entry]] == entry) entryOfId[id[entry]] = -1;
-            id[entry] = tokenId;
-            entryOfId[tokenId] = entry;
-        } else {
-            texts.add(text, start, stop);
-            end[entries] = texts.length;
-            id[entries] = tokenId;
-            entryOfId[tokenId] = entries;
-            table[slot] = ++entries;
-        }
-        size = Math.max(size, tokenId + 1);
+        return slot(text, start, stop);
     }
 
     void trim() {
@@ -73,6 +88,31 @@ final class Vocabulary {
     int find(String text) {
         byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
         return find(utf8, 0, utf8.length);
+    }
+
+    /**
+     * The id of the unknown token, when one is needed: a file may name one that it does not have, and never need it.
+     *
+     * @throws TokenizerException if the vocabulary does not have it
+     */
+    int unknown(String text) {
+        int id = text == null ? -1 : find(text);
+        if (id < 0) throw new TokenizerException("the text has a word that is no token, and the tokenizer's unknown token (" + text + ") is not in its vocabulary");
+        return id;
+    }
+
+    /** Ids of the 256 tokens {@code <0xNN>} that stand for a byte; -1 where there is none. */
+    int[] fallbackBytes() {
+        int[] ids = new int[256];
+        for (int b = 0; b < 256; b++) ids[b] = find(String.format("<0x%02X>", b));
+        return ids;
+    }
+
+    /** A copy of the texts, in the order of the file. */
+    byte[][] texts() {
+        byte[][] copies = new byte[entries][];
+        for (int e = 0; e < entries; e++) copies[e] = Arrays.copyOfRange(texts.array, start(e), end[e]);
+        return copies;
     }
 
     boolean has(int tokenId) {
@@ -112,6 +152,6 @@ final class Vocabulary {
 
     private void rehash() {
         table = new int[table.length * 2];
-        for (int e = 0; e < entries; e++) table[slot(texts.array, start(e), end[e])] = e + 1;
+        for (int e = 0; e < entries; e++) table[slot(texts.array, start(e), end[e])] = e + 1; // of equal texts the later one stays
     }
 }

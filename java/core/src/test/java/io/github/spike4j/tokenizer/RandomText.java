@@ -13,6 +13,22 @@ final class RandomText {
 
     private RandomText() {}
 
+    /** Each character that there is, borders of UTF-8's lengths, long runs, what editors and terminals trip over. */
+    static String torture() {
+        StringBuilder s = new StringBuilder();
+        for (int c = 0; c <= 0x10FFFF; c++) {
+            if (Character.isSurrogate((char) c) && c < 0x10000 || c > 0x3500 && c < 0xA000 || c > 0xAC80 && c < 0xD780 || c > 0x17100 && c < 0x18700 || c > 0x20100 && c < 0xE0000 || c > 0xE0200 && c < 0x10FF00 || isNewer(c)) continue;
+            s.appendCodePoint(c);
+            if (c % 7 == 0) s.append(c % 2 == 0 ? " " : "a");
+            if (c % 61 == 0) s.append('\n');
+        }
+        for (int c : new int[] {0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x1FFFF, 0x10FFFF}) s.appendCodePoint(c).append(' ').appendCodePoint(c);
+        for (int n : new int[] {1, 2, 3, 16, 17, 83, 500}) {
+            for (String piece : PIECES) s.append(piece.repeat(n)).append(n % 2 == 0 ? "\n" : " x");
+        }
+        return s.append("a\u0300\u0316\u0301".repeat(100)).append("\u202e\u2066abc\u2069\u202c").append("\ud83d\udc68\u200d\ud83d\udc69\u200d\ud83d\udc67".repeat(20)).toString();
+    }
+
     static String next(SplittableRandom random) {
         StringBuilder s = new StringBuilder();
         for (int n = random.nextInt(1, 24); n > 0; n--) {
@@ -21,12 +37,17 @@ final class RandomText {
                 case 2 -> s.append((char) random.nextInt(0x20, 0x7F));
                 default -> {
                     int c = random.nextInt(5) == 0 ? random.nextInt(0x110000) : random.nextInt(0x3100);
-                    // the other side may have an older Unicode, with fewer marks and some Vedic letters as marks
-                    boolean newMark = c > 0x700 && (Normalizer.StripAccents.isMark(c) || c >= 0x1CD0 && c < 0x1D00);
-                    if (Character.isDefined(c) && !newMark && !(c >= 0xD800 && c < 0xE000)) s.appendCodePoint(c);
+                    if (Character.isDefined(c) && !isNewer(c) && !(c >= 0xD800 && c < 0xE000)) s.appendCodePoint(c);
                 }
             }
         }
         return s.toString();
+    }
+
+    /** Some tables of the other side are of Unicode 8: fewer marks, compositions and punctuation, and some Vedic letters are marks. */
+    private static boolean isNewer(int c) {
+        return c > 0x700 && (Characters.isMark(c) || c >= 0x1CD0 && c < 0x1D00)
+                || c > 0x600 && Characters.isPunctuation(c) && (c < 0x2000 || c > 0x206F && c < 0x3000 || c > 0xFFFF)
+                || c == 0x8E2 || c == 0x890 || c == 0x891 || c == 0x110CD || c >= 0x13430 && c < 0x13440 || c >= 0x16D63 && c < 0x16D6B;
     }
 }

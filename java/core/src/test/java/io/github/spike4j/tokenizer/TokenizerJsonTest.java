@@ -24,11 +24,11 @@ class TokenizerJsonTest {
 
     @Test
     void whatIsNotSupportedIsNamed() {
-        assertFails("normalizer \"Precompiled\" is not supported; supported: Sequence, NFC", "{\"normalizer\":{\"type\":\"Precompiled\"}," + MODEL + "}");
-        assertFails("pre-tokenizer \"BertPreTokenizer\"", "{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," + MODEL + "}");
-        assertFails("decoder \"CTC\"", "{\"decoder\":{\"type\":\"CTC\"}," + MODEL + "}");
-        assertFails("post-processor \"BertProcessing\"", "{\"post_processor\":{\"type\":\"BertProcessing\"}," + MODEL + "}");
-        assertFails("model \"WordPiece\" is not supported; supported: BPE", "{\"model\":{\"type\":\"WordPiece\",\"vocab\":{}}}");
+        assertFails("normalizer \"Unknown\" is not supported; supported: Sequence, NFC", "{\"normalizer\":{\"type\":\"Unknown\"}," + MODEL + "}");
+        assertFails("pre-tokenizer \"Unknown\" is not supported; supported: Sequence, Split", "{\"pre_tokenizer\":{\"type\":\"Unknown\"}," + MODEL + "}");
+        assertFails("decoder \"Unknown\" is not supported; supported: Sequence, ByteLevel", "{\"decoder\":{\"type\":\"Unknown\"}," + MODEL + "}");
+        assertFails("post-processor \"Unknown\" is not supported; supported: Sequence, ByteLevel", "{\"post_processor\":{\"type\":\"Unknown\"}," + MODEL + "}");
+        assertFails("model \"Unknown\" is not supported; supported: BPE, Unigram, WordPiece, WordLevel", "{\"model\":{\"type\":\"Unknown\",\"vocab\":{}}}");
         assertFails("no \"model\"", "{}");
     }
 
