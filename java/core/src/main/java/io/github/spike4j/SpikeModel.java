@@ -112,7 +112,7 @@ public final class SpikeModel implements AutoCloseable {
         var a = model.architecture();
         var m = file.manifest();
         return new ModelInfo(a.family(), a.layers(), a.hidden(), a.intermediate(), a.heads(), a.kvHeads(), a.headDim(), a.vocab(), a.context(),
-                m.compute(), file.tensorBytes(), model.blockBytes() / AttentionSpec.PAGE, m.provenance(), m.license());
+                model.features(), m.compute(), file.tensorBytes(), model.blockBytes() / AttentionSpec.PAGE, m.provenance(), m.license());
     }
 
     /** Counts of all sessions. */

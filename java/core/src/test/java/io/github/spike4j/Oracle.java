@@ -23,6 +23,9 @@ final class Oracle {
         var x = new float[ids.length][];
         for (int t = 0; t < ids.length; t++) {
             x[t] = java.util.Arrays.copyOfRange(m.embedding, ids[t] * hidden, (ids[t] + 1) * hidden);
+            for (int i = 0; i < hidden; i++) {
+                x[t][i] *= m.a.embeddingScale();
+            }
         }
         for (int l = 0; l < m.a.layers(); l++) {
             var name = "layers." + l + ".";
@@ -31,25 +34,54 @@ final class Oracle {
                 var n = rmsNorm(x[t], m.norms.get(name + "attn_norm"));
                 qkv[t] = m.linears.containsKey(name + "attn_qkv") ? linear(name + "attn_qkv", n)
                         : concat(linear(name + "attn_q", n), linear(name + "attn_k", n), linear(name + "attn_v", n));
+                for (int h = 0; m.a.qkNorm() && h < m.a.heads() + m.a.kvHeads(); h++) {
+                    var head = java.util.Arrays.copyOfRange(qkv[t], h * m.a.headDim(), (h + 1) * m.a.headDim());
+                    var normed = rmsNorm(head, m.norms.get(name + (h < m.a.heads() ? "q_norm" : "k_norm")));
+                    System.arraycopy(normed, 0, qkv[t], h * m.a.headDim(), normed.length);
+                }
             }
-            var out = m.spiking() ? attention(l, qkv) : denseAttention(qkv);
+            var out = m.spiking() ? attention(l, qkv) : denseAttention(l, qkv);
             for (int t = 0; t < ids.length; t++) {
-                add(x[t], linear(name + "attn_o", out[t]));
+                add(x[t], after(name + "attn_post_norm", linear(name + "attn_o", out[t])));
                 var gateUp = linear(name + "ffn_gate_up", rmsNorm(x[t], m.norms.get(name + "ffn_norm")));
                 int half = gateUp.length / 2;
                 var h = new float[half];
                 for (int i = 0; i < half; i++) {
                     float g = gateUp[i];
-                    h[i] = (g / (1 + exp(-g))) * gateUp[half + i];
+                    float cubic = g * Math.fma(g * g, 0x1.2444f2p-4f, 0x1.988454p+0f);
+                    h[i] = (g / (1 + exp(m.a.activation().equals("silu") ? -g : -cubic))) * gateUp[half + i];
                 }
-                add(x[t], linear(name + "ffn_down", h));
+                add(x[t], after(name + "ffn_post_norm", linear(name + "ffn_down", h)));
             }
         }
         var logits = new float[ids.length][];
         for (int t = 0; t < ids.length; t++) {
             logits[t] = linear("lm_head", rmsNorm(x[t], m.norms.get("final_norm")));
+            for (int i = 0; i < logits[t].length; i++) {
+                logits[t][i] = capped(logits[t][i], m.a.logitsSoftcap());
+            }
         }
         return logits;
+    }
+
+    private float[] after(String norm, float[] y) {
+        return m.norms.containsKey(norm) ? rmsNorm(y, m.norms.get(norm)) : y;
+    }
+
+    /** N6. */
+    private static float capped(float x, float cap) {
+        if (cap == 0) {
+            return x;
+        }
+        float u = exp(-2 * Math.abs(x / cap));
+        float y = ((1 - u) / (1 + u)) * cap;
+        return x < 0 ? -y : y;
+    }
+
+    /** First position that position t sees. */
+    private int first(int layer, int t) {
+        int window = m.a.layerWindows().get(layer);
+        return window == 0 ? 0 : Math.max(0, t - window + 1);
     }
 
     private static float[] concat(float[]... parts) {
@@ -236,23 +268,24 @@ final class Oracle {
     }
 
     /** N5. */
-    private float[] rotated(float[] qkv, int head, int position) {
+    private float[] rotated(int layer, float[] qkv, int head, int position) {
         int d = m.a.headDim();
         var y = new float[d];
+        if (m.a.layerRopes().get(layer) < 0) {
+            return java.util.Arrays.copyOfRange(qkv, head * d, head * d + d);
+        }
+        var rope = m.a.ropes().get(m.a.layerRopes().get(layer));
         for (int i = 0; i < d / 2; i++) {
-            double angle = position / StrictMath.pow(TinyModel.THETA, 2.0 * i / d);
-            float c = (float) StrictMath.cos(angle);
-            float s = (float) StrictMath.sin(angle);
+            double period = rope.periods().get(i);
+            double angle = period == 0 ? 0 : position / period;
+            float c = (float) (StrictMath.cos(angle) * rope.magnitude());
+            float s = (float) (StrictMath.sin(angle) * rope.magnitude());
             float x0 = qkv[head * d + i];
             float x1 = qkv[head * d + d / 2 + i];
             y[i] = Math.fma(x0, c, -(x1 * s));
             y[d / 2 + i] = Math.fma(x1, c, x0 * s);
         }
         return y;
-    }
-
-    private float kappa() {
-        return (float) (1 / StrictMath.sqrt(m.a.headDim()));
     }
 
     /** N7, N8. */
@@ -270,7 +303,7 @@ final class Oracle {
             int kOrdinary = d - m.kSalient[layer][g];
             int vOrdinary = d - m.vSalient[layer][g];
             for (int t = 0; t < qkv.length; t++) {
-                var q = rotated(qkv[t], h, t);
+                var q = rotated(layer, qkv[t], h, t);
                 var qp = new float[d];
                 float hi = 0;
                 float lo = 0;
@@ -286,10 +319,11 @@ final class Oracle {
                     silent += code(v, qs, qz, qTop) == qz ? 1 : 0;
                 }
                 boolean first = h % (heads / kvHeads) == 0;
+                int from0 = first(layer, t);
                 var e = new float[t + 1];
                 float top = Float.NEGATIVE_INFINITY;
-                for (int p = 0; p <= t; p++) {
-                    var k = rotated(qkv[p], heads + g, p);
+                for (int p = from0; p <= t; p++) {
+                    var k = rotated(layer, qkv[p], heads + g, p);
                     float b = 0;
                     boolean empty = true;
                     int total = 0;
@@ -318,17 +352,17 @@ final class Oracle {
                         b = empty ? (float) sum * ks : Math.fma((float) sum, ks, b);
                         empty = false;
                     }
-                    e[p] = (frozen ? (float) total : b) * (qs * kappa());
+                    e[p] = capped((frozen ? (float) total : b) * (qs * m.a.attentionScale()), m.a.attentionSoftcap());
                     top = Math.max(top, e[p]);
                 }
-                values(qkv, heads + kvHeads + g, vPerm, vOrdinary, e, top, out[t], h * d, first);
+                values(qkv, heads + kvHeads + g, vPerm, vOrdinary, from0, e, top, out[t], h * d, first);
             }
         }
         return out;
     }
 
     /** N8 of one query head. */
-    private void values(float[][] qkv, int head, int[] perm, int ordinary, float[] score, float top, float[] out, int at,
+    private void values(float[][] qkv, int head, int[] perm, int ordinary, int from, float[] score, float top, float[] out, int at,
             boolean count) {
         int d = perm.length;
         int n = score.length;
@@ -338,7 +372,7 @@ final class Oracle {
         var low = new float[n];
         var scale = new float[n];
         int vTop = (1 << m.vBits[0]) - 1;
-        for (int p = 0; p < n; p++) {
+        for (int p = from; p < n; p++) {
             float hi = 0;
             for (int c = 0; c < d; c++) {
                 hi = Math.max(hi, qkv[p][head * d + c]);
@@ -357,7 +391,7 @@ final class Oracle {
             boolean salient = c >= ordinary;
             int max = salient ? salientTop : vTop;
             long acc = 0;
-            for (int p = 0; p < n; p++) {
+            for (int p = from; p < n; p++) {
                 float s = salient ? scale[p] * ratio : scale[p];
                 int z = zero(low[p], s, max);
                 int code = code(qkv[p][head * d + perm[c]], s, z, max);
@@ -369,7 +403,7 @@ final class Oracle {
     }
 
     /** The float reference; fewer than 256 channels and positions are one block. */
-    private float[][] denseAttention(float[][] qkv) {
+    private float[][] denseAttention(int layer, float[][] qkv) {
         int d = m.a.headDim();
         int heads = m.a.heads();
         int kvHeads = m.a.kvHeads();
@@ -377,25 +411,26 @@ final class Oracle {
         for (int h = 0; h < heads; h++) {
             int g = h / (heads / kvHeads);
             for (int t = 0; t < qkv.length; t++) {
-                var q = rotated(qkv[t], h, t);
+                var q = rotated(layer, qkv[t], h, t);
+                int first = first(layer, t);
                 var e = new float[t + 1];
                 float top = Float.NEGATIVE_INFINITY;
-                for (int p = 0; p <= t; p++) {
-                    var k = rotated(qkv[p], heads + g, p);
+                for (int p = first; p <= t; p++) {
+                    var k = rotated(layer, qkv[p], heads + g, p);
                     for (int c = 0; c < d; c++) {
                         e[p] = Math.fma(q[c], k[c], e[p]);
                     }
-                    e[p] *= kappa();
+                    e[p] = capped(e[p] * m.a.attentionScale(), m.a.attentionSoftcap());
                     top = Math.max(top, e[p]);
                 }
                 float sum = 0;
-                for (int p = 0; p <= t; p++) {
+                for (int p = first; p <= t; p++) {
                     e[p] = exp(e[p] - top);
                     sum += e[p];
                 }
                 for (int c = 0; c < d; c++) {
                     float acc = 0;
-                    for (int p = 0; p <= t; p++) {
+                    for (int p = first; p <= t; p++) {
                         acc = Math.fma(e[p], qkv[p][(heads + kvHeads + g) * d + c], acc);
                     }
                     out[t][h * d + c] = acc / sum;

@@ -10,6 +10,7 @@ import io.github.spike4j.format.Layouts;
 import io.github.spike4j.format.Linear;
 import io.github.spike4j.format.Manifest;
 import io.github.spike4j.format.S4jWriter;
+import io.github.spike4j.format.Rope;
 import io.github.spike4j.format.Segment;
 import io.github.spike4j.format.TensorInfo;
 import io.github.spike4j.format.TokenizerInfo;
@@ -33,8 +34,18 @@ final class TinyModel {
     /** This token's embedding makes the residual overflow. */
     static final int POISON = 258;
 
-    /** OWN_MASKS also has bit planes (P64). */
-    enum Kind { DENSE, SPIKING, OWN_MASKS, FROZEN }
+    /** OWN_MASKS also has bit planes (P64); the last two have all that an architecture can have beyond the first LLaMA. */
+    enum Kind {
+        DENSE, SPIKING, OWN_MASKS, FROZEN, FEATURES, DENSE_FEATURES;
+
+        boolean dense() {
+            return this == DENSE || this == DENSE_FEATURES;
+        }
+
+        boolean features() {
+            return this == FEATURES || this == DENSE_FEATURES;
+        }
+    }
 
     /** Weights in plain order: codes [rows][channels] over permuted channels; zero [row][groups or 1], mult [row][groups] or null. */
     record Lin(String input, int rows, int channels, byte[] codes, float[] scale, int[][] zero, int[][] mult, float[] bias, float[] dense) {}
@@ -50,10 +61,8 @@ final class TinyModel {
     final int[] kBits = {4, 5};
     final int[] vBits = {4, 5};
     /** By layer and kv head. */
-    final int[][] kSalient = {{3, 0}, {2, 20}};
-    final int[][] vSalient = {{2, 1}, {0, 4}};
-    /** Base of the rotary frequencies. */
-    static final double THETA = 10000;
+    final int[][] kSalient = {{3, 0}, {2, 20}, {4, 4}};
+    final int[][] vSalient = {{2, 1}, {0, 4}, {3, 20}};
     final Map<String, float[]> kScale = new LinkedHashMap<>();
     final Map<String, int[]> kZero = new LinkedHashMap<>();
     private final SplittableRandom random;
@@ -62,7 +71,11 @@ final class TinyModel {
         this.kind = kind;
         random = new SplittableRandom(seed);
         qBits = kind == Kind.OWN_MASKS ? 4 : 8;
-        a = Architecture.llama(2, 80, 96, 4, 2, 20, 260, 300, 1e-5f, THETA, false);
+        var plain = Architecture.llama(kind.features() ? 3 : 2, 80, 96, 4, 2, 20, 260, 300, 1e-5f, 10000, false);
+        // A layer without rotation, one whose last pairs rest, windows within a page, across pages and none.
+        var slow = new Rope(List.of(1.0, 7.5, 20.0, 55.0, 300.0, 1e4, 1e5, 0.0, 0.0, 0.0), 1.25);
+        a = !kind.features() ? plain : plain.withActivation("gelu_tanh", 8.9f).withScores(0.31f, 2.5f, 4f).withNorms(true, true)
+                .withRopes(List.of(plain.ropes().getFirst(), slow), List.of(0, -1, 1)).withWindows(List.of(9, 0, 70));
         embedding = normal(a.vocab() * a.hidden(), 1);
         for (int i = 0; i < embedding.length; i++) {
             embedding[i] = Layouts.fromBf16(Layouts.toBf16(embedding[i]));
@@ -74,6 +87,12 @@ final class TinyModel {
             var name = "layers." + l + ".";
             norms.put(name + "attn_norm", around1(a.hidden()));
             norms.put(name + "ffn_norm", around1(a.hidden()));
+            if (kind.features()) {
+                norms.put(name + "q_norm", around1(a.headDim()));
+                norms.put(name + "k_norm", around1(a.headDim()));
+                norms.put(name + "attn_post_norm", around1(a.hidden()));
+                norms.put(name + "ffn_post_norm", around1(a.hidden()));
+            }
             int kv = a.kvHeads() * a.headDim();
             if (kind == Kind.OWN_MASKS) {
                 for (var part : List.of("q", "k", "v")) {
@@ -106,7 +125,7 @@ final class TinyModel {
     }
 
     boolean spiking() {
-        return kind != Kind.DENSE;
+        return !kind.dense();
     }
 
     private void group(String name, Segment... segments) {
@@ -190,7 +209,7 @@ final class TinyModel {
             }
             put(writer, TensorInfo.row("embedding", Encoding.BF16, a.vocab(), a.hidden()), table.array());
             for (var norm : norms.entrySet()) {
-                put(writer, TensorInfo.row(norm.getKey(), Encoding.F32, a.hidden()), floats(norm.getValue(), a.hidden()));
+                put(writer, TensorInfo.row(norm.getKey(), Encoding.F32, norm.getValue().length), floats(norm.getValue(), norm.getValue().length));
             }
             var manifestLinears = new LinkedHashMap<String, Linear>();
             for (var e : linears.entrySet()) {

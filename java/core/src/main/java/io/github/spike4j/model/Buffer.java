@@ -4,7 +4,7 @@ package io.github.spike4j.model;
 public enum Buffer {
     /** The residual stream, [hidden]. */
     RESIDUAL,
-    /** After a norm, [hidden]. */
+    /** After a norm; what attention or feed-forward adds, before its own norm; [hidden]. */
     NORMED,
     /** q, k, v, [qkvRows]. */
     QKV,
@@ -12,7 +12,7 @@ public enum Buffer {
     ATTENTION,
     /** gate, up, [2][intermediate]. */
     GATE_UP,
-    /** silu(gate) * up, [intermediate]. */
+    /** activation(gate) * up, [intermediate]. */
     HIDDEN,
     /** The residual of the selected tokens, [hidden]. */
     HEAD,

@@ -2,6 +2,7 @@ package io.github.spike4j.model;
 
 import io.github.spike4j.SpikeException;
 import io.github.spike4j.format.Architecture;
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.GifSpec;
 import io.github.spike4j.weights.LinearWeights;
@@ -46,21 +47,17 @@ public final class LlamaModel {
     /** What the format knows and this version cannot compute. */
     private static void refuse(WeightFile file) {
         var m = file.manifest();
-        var a = m.architecture();
         var at = m.attention();
-        var plain = a.withActivation("silu", 1).withScores((float) (1 / StrictMath.sqrt(a.headDim())), 0, 0).withNorms(false, false)
-                .withWindows(java.util.Collections.nCopies(a.layers(), 0)).withRopes(a.ropes(), java.util.Collections.nCopies(a.layers(), 0));
-        if (!plain.equals(a) || a.ropes().size() != 1 || a.ropes().getFirst().magnitude() != 1
-                || at != null && (at.vMode().equals("frozen") || at.kRanges().equals("shared") || at.hadamard())
+        if (at != null && (at.vMode().equals("frozen") || at.kRanges().equals("shared") || at.hadamard())
                 || m.inputGroups().values().stream().anyMatch(g -> g.hadamard() || g.segments().stream().anyMatch(s -> s.bits() > 8))
                 || m.linears().values().stream().anyMatch(l -> l.steps() != null)) {
-            throw new SpikeException.UnsupportedModel(file.path() + ": its architecture or recipe has features that this version cannot compute");
+            throw new SpikeException.UnsupportedModel(file.path() + ": its recipe has features that this version cannot compute");
         }
     }
 
     private AttentionSpec attention(WeightFile file, int layer, long offset) {
         var a = architecture;
-        var scores = AttentionSpec.Scores.of(a.headDim());
+        var scores = new AttentionSpec.Scores(a.attentionScale(), a.attentionSoftcap(), a.layerWindows().get(layer));
         var heads = new ArrayList<AttentionSpec.KvHead>();
         if (dense) {
             for (int h = 0; h < a.kvHeads(); h++) {
@@ -101,6 +98,47 @@ public final class LlamaModel {
     /** The shape. */
     public Architecture architecture() {
         return architecture;
+    }
+
+    /** What distinguishes the architecture from the first LLaMA, for people. */
+    public List<String> features() {
+        var a = architecture;
+        var list = new ArrayList<String>();
+        if (!a.activation().equals("silu")) {
+            list.add(a.activation());
+        }
+        if (a.embeddingScale() != 1) {
+            list.add("embeddings times " + a.embeddingScale());
+        }
+        if (a.attentionScale() != AttentionSpec.Scores.of(a.headDim()).kappa()) {
+            list.add("scores times " + a.attentionScale());
+        }
+        if (a.attentionSoftcap() > 0) {
+            list.add("scores capped at " + a.attentionSoftcap());
+        }
+        if (a.logitsSoftcap() > 0) {
+            list.add("logits capped at " + a.logitsSoftcap());
+        }
+        if (a.qkNorm()) {
+            list.add("norms of q and k");
+        }
+        if (a.postNorms()) {
+            list.add("norms after attention and feed-forward");
+        }
+        a.layerWindows().stream().filter(w -> w > 0).distinct()
+                .forEach(w -> list.add("window of " + w + in(a.layerWindows().stream().filter(w::equals).count())));
+        long still = a.layerRopes().stream().filter(r -> r < 0).count();
+        if (still > 0) {
+            list.add("no rotation" + in(still));
+        }
+        if (a.ropes().size() > 1) {
+            list.add(a.ropes().size() + " rotations");
+        }
+        return list;
+    }
+
+    private String in(long layers) {
+        return layers == architecture.layers() ? "" : " in " + layers + " of " + architecture.layers() + " layers";
     }
 
     /** Whether this is the float reference. */
@@ -168,15 +206,27 @@ public final class LlamaModel {
                 .mapToInt(GifSpec::planeWords).max().orElse(0);
     }
 
-    /** N5: rows [from, to) of the table f32 [positions][headDim], the cosines of headDim / 2 angles, then their sines. */
-    public void rope(MemorySegment table, int from, int to) {
-        int d = architecture.headDim();
-        var period = architecture.ropes().getFirst().periods().stream().mapToDouble(p -> p).toArray();
+    /**
+     * N5: rows [from, to) of the table f32 [positions][headDim] of a rotation, the cosines of headDim / 2 angles, then their sines.
+     *
+     * @param rope index of the rotation, or -1 for none: cosines 1, sines 0
+     */
+    public void rope(int rope, MemorySegment table, int from, int to) {
+        int half = architecture.headDim() / 2;
+        var period = new double[half]; // 0 is an angle of 0
+        double magnitude = 1;
+        if (rope >= 0) {
+            magnitude = architecture.ropes().get(rope).magnitude();
+            for (int i = 0; i < half; i++) {
+                period[i] = architecture.ropes().get(rope).periods().get(i);
+            }
+        }
         for (int p = from; p < to; p++) {
-            for (int i = 0; i < d / 2; i++) {
-                double angle = p / period[i];
-                table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + i, (float) StrictMath.cos(angle));
-                table.setAtIndex(ValueLayout.JAVA_FLOAT, (long) p * d + d / 2 + i, (float) StrictMath.sin(angle));
+            for (int i = 0; i < half; i++) {
+                double angle = period[i] == 0 ? 0 : p / period[i];
+                long at = 2L * p * half + i;
+                table.setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) (StrictMath.cos(angle) * magnitude));
+                table.setAtIndex(ValueLayout.JAVA_FLOAT, at + half, (float) (StrictMath.sin(angle) * magnitude));
             }
         }
     }
@@ -192,23 +242,39 @@ public final class LlamaModel {
 
         List<Phase> phases() {
             var a = architecture;
-            list.add(new Phase.Embed(file.tensor("embedding"), file.isBf16("embedding")));
+            var activation = switch (a.activation()) {
+                case "silu" -> Activation.SILU;
+                case "gelu_tanh" -> Activation.GELU_TANH;
+                default -> throw new SpikeException.UnsupportedModel(file.path() + ": activation " + a.activation() + " is not supported");
+            };
+            list.add(new Phase.Embed(file.tensor("embedding"), file.isBf16("embedding"), a.embeddingScale()));
             for (int l = 0; l < a.layers(); l++) {
                 var name = "layers." + l + ".";
                 inputs(l, "attn_in", norm(name + "attn_norm", Buffer.RESIDUAL), Buffer.QKV, false,
                         fused(name + "attn_qkv", name + "attn_q", name + "attn_k", name + "attn_v"));
-                list.add(new Phase.Append(l, attention.get(l)));
+                list.add(new Phase.Append(l, attention.get(l), a.layerRopes().get(l), a.qkNorm() ? file.tensor(name + "q_norm") : null,
+                        a.qkNorm() ? file.tensor(name + "k_norm") : null));
                 list.add(new Phase.Attend(l, attention.get(l)));
-                inputs(l, "attn_out", new Phase.Source.Plain(Buffer.ATTENTION), Buffer.RESIDUAL, true,
-                        List.of(name + "attn_o"));
+                branch(l, "attn_out", new Phase.Source.Plain(Buffer.ATTENTION), name + "attn_o", name + "attn_post_norm");
                 inputs(l, "ffn_in", norm(name + "ffn_norm", Buffer.RESIDUAL), Buffer.GATE_UP, false,
                         fused(name + "ffn_gate_up", name + "ffn_gate", name + "ffn_up"));
-                inputs(l, "ffn_hidden", new Phase.Source.Silu(), Buffer.RESIDUAL, true,
-                        List.of(name + "ffn_down"));
+                branch(l, "ffn_hidden", new Phase.Source.Gated(activation), name + "ffn_down", name + "ffn_post_norm");
             }
             list.add(new Phase.Select());
             inputs(-1, "head_in", norm("final_norm", Buffer.HEAD), Buffer.LOGITS, false, List.of("lm_head"));
+            if (a.logitsSoftcap() > 0) {
+                list.add(new Phase.Softcap(a.logitsSoftcap()));
+            }
             return list;
+        }
+
+        /** What attention or feed-forward adds to the residual, with its norm if the model has one. */
+        private void branch(int layer, String group, Phase.Source source, String linear, String norm) {
+            boolean normed = architecture.postNorms();
+            inputs(layer, group, source, normed ? Buffer.NORMED : Buffer.RESIDUAL, !normed, List.of(linear));
+            if (normed) {
+                list.add(new Phase.AddNorm(layer, norm.substring(norm.lastIndexOf('.') + 1), file.tensor(norm)));
+            }
         }
 
         /** The fused linear, or, with own masks, its members one by one. */

@@ -1,5 +1,6 @@
 package io.github.spike4j.model;
 
+import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.GifSpec;
 import io.github.spike4j.weights.LinearWeights;
@@ -14,8 +15,8 @@ public sealed interface Phase {
     /** What it does, for messages. */
     String operation();
 
-    /** Embedding rows into {@link Buffer#RESIDUAL}. */
-    record Embed(MemorySegment table, boolean bf16) implements Phase {
+    /** Embedding rows, times {@code scale}, into {@link Buffer#RESIDUAL}. */
+    record Embed(MemorySegment table, boolean bf16, float scale) implements Phase {
         @Override
         public int layer() {
             return -1;
@@ -32,8 +33,8 @@ public sealed interface Phase {
         /** RMSNorm of {@code from} into {@link Buffer#NORMED}. */
         record Norm(Buffer from, MemorySegment weight) implements Source {}
 
-        /** silu(gate) * up of {@link Buffer#GATE_UP} into {@link Buffer#HIDDEN}. */
-        record Silu() implements Source {}
+        /** activation(gate) * up of {@link Buffer#GATE_UP} into {@link Buffer#HIDDEN}. */
+        record Gated(Activation activation) implements Source {}
 
         /** {@code from} as it is. */
         record Plain(Buffer from) implements Source {}
@@ -42,7 +43,7 @@ public sealed interface Phase {
         default Buffer output() {
             return switch (this) {
                 case Norm _ -> Buffer.NORMED;
-                case Silu _ -> Buffer.HIDDEN;
+                case Gated _ -> Buffer.HIDDEN;
                 case Plain p -> p.from;
             };
         }
@@ -73,8 +74,16 @@ public sealed interface Phase {
      */
     record Linear(int layer, String operation, List<Part> parts, Buffer from, Buffer to, boolean add, boolean selected) implements Phase {}
 
-    /** RoPE, encoding of Q, K and V, and writing of K and V: split by rows. */
-    record Append(int layer, AttentionSpec spec) implements Phase {
+    /** Adds RMSNorm of {@link Buffer#NORMED} to {@link Buffer#RESIDUAL}: split by rows. */
+    record AddNorm(int layer, String operation, MemorySegment weight) implements Phase {}
+
+    /**
+     * Norms of the heads of q and k, RoPE, encoding of Q, K and V, and writing of K and V: split by rows.
+     *
+     * @param rope  index of the rotation, or -1 for none
+     * @param qNorm weight of the norm of each head of q, or null; {@code kNorm} likewise
+     */
+    record Append(int layer, AttentionSpec spec, int rope, MemorySegment qNorm, MemorySegment kNorm) implements Phase {
         @Override
         public String operation() {
             return "attention: RoPE and encode of q, k, v";
@@ -86,6 +95,19 @@ public sealed interface Phase {
         @Override
         public String operation() {
             return "attention";
+        }
+    }
+
+    /** Soft cap of {@link Buffer#LOGITS}: split by rows. */
+    record Softcap(float cap) implements Phase {
+        @Override
+        public int layer() {
+            return -1;
+        }
+
+        @Override
+        public String operation() {
+            return "soft cap of logits";
         }
     }
 

@@ -1,6 +1,5 @@
 package io.github.spike4j.runtime;
 
-import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.Kernels;
 import io.github.spike4j.kernels.SpikeWeights;
@@ -8,7 +7,6 @@ import io.github.spike4j.model.Buffer;
 import io.github.spike4j.model.LlamaModel;
 import io.github.spike4j.model.Phase;
 import io.github.spike4j.weights.LinearWeights;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -25,10 +23,7 @@ final class Executor implements AutoCloseable, Team.Job {
     /** The phases from here on are for logits. */
     private final int firstSelected;
     private Workspace workspace;
-    /** N5 for the first {@link #ropePositions} positions; replaced when a sequence goes beyond. */
-    private MemorySegment rope;
-    private Arena ropeArena;
-    private int ropePositions;
+    private final RopeTables ropes;
     private Batch batch;
     /** By row: silent codes, and the first phase that was not finite or -1. */
     private long[] silent = new long[0];
@@ -41,6 +36,7 @@ final class Executor implements AutoCloseable, Team.Job {
         this.model = model;
         this.kernels = kernels;
         this.team = team;
+        ropes = new RopeTables(model);
         phases = model.phases().toArray(Phase[]::new);
         int first = 0;
         while (!(phases[first] instanceof Phase.Select)) {
@@ -77,28 +73,9 @@ final class Executor implements AutoCloseable, Team.Job {
         }
     }
 
-    /** Makes the table for so many positions ahead. */
-    void reserveRope(int positions) {
-        if (positions > ropePositions) {
-            int count = Math.max(256, Integer.highestOneBit(2 * positions - 1));
-            long row = 4L * model.architecture().headDim();
-            var arena = Arena.ofShared();
-            MemorySegment table;
-            try {
-                table = arena.allocate(row * count, 64);
-                model.rope(table, ropePositions, count);
-            } catch (Throwable t) {
-                arena.close();
-                throw t;
-            }
-            if (rope != null) {
-                MemorySegment.copy(rope, 0, table, 0, row * ropePositions);
-                ropeArena.close();
-            }
-            rope = table;
-            ropeArena = arena;
-            ropePositions = count;
-        }
+    /** Makes the tables of the rotations for so many positions ahead. */
+    void reserveRopes(int positions) {
+        ropes.prepare(positions, positions);
     }
 
     /**
@@ -108,7 +85,7 @@ final class Executor implements AutoCloseable, Team.Job {
      */
     void step(Batch b, int context) {
         reserve(b.rows(), b.selectedCount(), context);
-        reserveRope(b.sequences().context());
+        ropes.prepare(b.sequences().context(), context);
         batch = b;
         Arrays.fill(silent, 0, b.rows(), 0);
         Arrays.fill(failedPhase, 0, b.rows(), -1);
@@ -128,7 +105,7 @@ final class Executor implements AutoCloseable, Team.Job {
 
     /** Positions that the table reaches. */
     int ropePositions() {
-        return ropePositions;
+        return ropes.positions();
     }
 
     /** Silent codes of a row. */
@@ -194,7 +171,8 @@ final class Executor implements AutoCloseable, Team.Job {
             case Phase.Select _ -> batch.selectedCount();
             case Phase.Prepare p -> p.selected() ? batch.selectedCount() : batch.rows();
             case Phase.Linear l -> l.selected() ? batch.selectedCount() : batch.rows();
-            case Phase.Embed _, Phase.Append _, Phase.Attend _ -> batch.rows();
+            case Phase.Softcap _ -> batch.selectedCount();
+            case Phase.Embed _, Phase.Append _, Phase.Attend _, Phase.AddNorm _ -> batch.rows();
         };
     }
 
@@ -206,8 +184,8 @@ final class Executor implements AutoCloseable, Team.Job {
         switch (phase) {
             case Phase.Embed e -> {
                 if (begin < end) {
-                    kernels.embed(e.table(), e.bf16(), model.width(Buffer.LOGITS), width, 1, batch.ids(), workspace.floats(Buffer.RESIDUAL), width,
-                            begin, end);
+                    kernels.embed(e.table(), e.bf16(), model.width(Buffer.LOGITS), width, e.scale(), batch.ids(),
+                            workspace.floats(Buffer.RESIDUAL), width, begin, end);
                 }
             }
             case Phase.Prepare p -> {
@@ -220,7 +198,12 @@ final class Executor implements AutoCloseable, Team.Job {
             case Phase.Linear l -> linear(index, l, rows, thread);
             case Phase.Append a -> {
                 if (begin < end) {
-                    append(index, a.spec(), begin, end);
+                    append(index, a, begin, end);
+                }
+            }
+            case Phase.AddNorm n -> {
+                if (begin < end) {
+                    addNorm(index, n, begin, end);
                 }
             }
             case Phase.Attend a -> {
@@ -229,6 +212,12 @@ final class Executor implements AutoCloseable, Team.Job {
                 } else {
                     int heads = a.spec().kvHeads().size();
                     attend(a.spec(), 0, rows, heads * thread / threads, heads * (thread + 1) / threads, thread);
+                }
+            }
+            case Phase.Softcap s -> {
+                if (begin < end) {
+                    int vocab = model.width(Buffer.LOGITS);
+                    kernels.softcap(workspace.floats(Buffer.LOGITS), vocab, vocab, s.cap(), begin, end);
                 }
             }
             case Phase.Select _ -> {
@@ -255,7 +244,7 @@ final class Executor implements AutoCloseable, Team.Job {
                     }
                 }
             }
-            case Phase.Source.Silu _ -> kernels.glu(Activation.SILU, workspace.floats(Buffer.GATE_UP), 2 * stride, stride, x, stride, begin, end);
+            case Phase.Source.Gated g -> kernels.glu(g.activation(), workspace.floats(Buffer.GATE_UP), 2 * stride, stride, x, stride, begin, end);
             case Phase.Source.Plain _ -> { }
         }
         for (int s = 0; s < p.specs().size(); s++) {
@@ -320,9 +309,39 @@ final class Executor implements AutoCloseable, Team.Job {
         }
     }
 
-    private void append(int index, AttentionSpec spec, int begin, int end) {
+    private void addNorm(int index, Phase.AddNorm n, int begin, int end) {
+        int width = model.width(Buffer.RESIDUAL);
+        var residual = workspace.floats(Buffer.RESIDUAL);
+        if (!kernels.rmsNorm(workspace.floats(Buffer.NORMED), width, n.weight(), width, model.architecture().normEps(), residual, width, true,
+                begin, end)) {
+            for (int r = begin; r < end; r++) {
+                if (Float.isNaN(residual.get(ValueLayout.JAVA_FLOAT, 4L * width * r))) {
+                    fail(r, index);
+                }
+            }
+        }
+    }
+
+    /** Norm of heads [first, first + count) of rows; rows of {@link Buffer#QKV} are whole heads. A head that is not finite becomes NaN. */
+    private void headNorm(MemorySegment weight, int first, int count, int begin, int end) {
+        int d = model.architecture().headDim();
+        int perRow = model.width(Buffer.QKV) / d;
+        var qkv = workspace.floats(Buffer.QKV);
+        for (int r = begin; r < end; r++) {
+            int head = r * perRow + first;
+            kernels.rmsNorm(qkv, d, weight, d, model.architecture().normEps(), qkv, d, false, head, head + count);
+        }
+    }
+
+    private void append(int index, Phase.Append a, int begin, int end) {
+        var spec = a.spec();
         var qkv = workspace.floats(Buffer.QKV);
         int stride = model.width(Buffer.QKV);
+        var rope = ropes.table(a.rope());
+        if (a.qNorm() != null) {
+            headNorm(a.qNorm(), 0, spec.heads(), begin, end);
+            headNorm(a.kNorm(), spec.heads(), spec.kvHeads().size(), begin, end);
+        }
         if (spec.dense()) {
             kernels.denseAppend(spec, qkv, stride, rope, batch.sequences(), begin, end);
             return;
@@ -359,10 +378,6 @@ final class Executor implements AutoCloseable, Team.Job {
             workspace.close();
             workspace = null;
         }
-        if (rope != null) {
-            ropeArena.close();
-            rope = null;
-            ropePositions = 0;
-        }
+        ropes.close();
     }
 }

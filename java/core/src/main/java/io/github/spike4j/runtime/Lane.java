@@ -14,7 +14,7 @@ import java.util.List;
 final class Lane {
     /** Most sessions, and most rows of logits, of a step. */
     private static final int MAX_SEQUENCES = 64;
-    /** Positions whose RoPE table is made when a model is opened, some ms; a step that goes beyond doubles it. */
+    /** Positions whose rotations are made when a model is opened, some ms; the next are made before they are needed. */
     private static final int FIRST_POSITIONS = 2048;
     /** Rows of logits that an evaluation takes at a time. */
     static final int EVALUATION_ROWS = 32;
@@ -48,7 +48,7 @@ final class Lane {
         pool = new KvPool(arena, model.blockBytes());
         executor = new Executor(model, kernels, team);
         try {
-            executor.reserveRope(Math.min(model.architecture().context(), FIRST_POSITIONS));
+            executor.reserveRopes(Math.min(model.architecture().context(), FIRST_POSITIONS));
             batch = new Batch(arena, Math.max(this.piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
         } catch (Throwable t) {
             free();
