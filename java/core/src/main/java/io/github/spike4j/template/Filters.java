@@ -191,8 +191,8 @@ final class Filters {
 
     private Iterator<Object> reversed(Object v) {
         List<Object> list = switch (v) {
-            case String s -> Text.characters(s);
-            case Markup m -> Text.characters(m.text());
+            case String s -> values.characters(s);
+            case Markup m -> values.characters(m.text());
             case List<?> l -> Values.cast(l);
             case Dict _, View _ -> values.list(v);
             case Undefined _ -> List.of();
@@ -236,7 +236,7 @@ final class Filters {
     }
 
     /** The elements that pass, looked for when they are asked for. */
-    static Iterator<Object> filtered(Iterator<Object> from, Predicate<Object> passes, Budget budget) {
+    static Iterator<Object> filtered(Iterator<Object> from, Predicate<Object> passes) {
         return new Iterator<>() {
             private Object next;
             private boolean has;
@@ -244,7 +244,6 @@ final class Filters {
             @Override
             public boolean hasNext() {
                 while (!has && from.hasNext()) {
-                    budget.spend(1);
                     next = from.next();
                     has = passes.test(next);
                 }
@@ -264,6 +263,9 @@ final class Filters {
         if (!f.values.truth(v)) return new Stream("generator", Collections.emptyIterator());
         Function<Object, Object> make;
         if (a.positional().isEmpty() && a.named().containsKey("attribute")) {
+            for (var name : a.named().keySet()) {
+                if (!name.equals("attribute") && !name.equals("default")) throw new TemplateException("Unexpected keyword argument " + Text.quote(name));
+            }
             var p = a.bind("map", 0, "attribute", "default");
             make = f.getter(p.get(0, null), p.get(1, null), false);
         } else {
@@ -286,7 +288,7 @@ final class Filters {
             var name = values.text(rest.positional().getFirst());
             passes = item -> tests.test(name, pick.apply(item), rest.drop(1));
         }
-        return new Stream("generator", filtered(values.iterate(v), item -> passes.test(item) == wanted, budget));
+        return new Stream("generator", filtered(values.iterate(v), item -> passes.test(item) == wanted));
     }
 
     private Comparator<Object> order() {
@@ -364,7 +366,7 @@ final class Filters {
             if (seen.has(k)) return false;
             seen.put(k, true);
             return true;
-        }, f.budget));
+        }));
     }
 
     private Object extreme(Object v, Arguments a, int sign) {
@@ -525,7 +527,7 @@ final class Filters {
             unit *= base;
             i++;
         }
-        return new Format(f.values, f.budget).format(bytes / unit, ".1f") + " " + (binary ? "KMGTPEZY" : "kMGTPEZY").charAt(i) + (binary ? "iB" : "B");
+        return new Format(f.values, f.budget, false).format(bytes / unit, ".1f") + " " + (binary ? "KMGTPEZY" : "kMGTPEZY").charAt(i) + (binary ? "iB" : "B");
     }
 
     private static Object toJson(Filters f, Object v, Arguments a) {

@@ -10,10 +10,21 @@ import java.util.List;
 final class Format {
     private final Values values;
     private final Budget budget;
+    /** Whether what is filled in is escaped: the format is {@link Values.Markup}. */
+    private final boolean markup;
 
-    Format(Values values, Budget budget) {
+    Format(Values values, Budget budget, boolean markup) {
         this.values = values;
         this.budget = budget;
+        this.markup = markup;
+    }
+
+    private String text(Object v) {
+        return markup && !(v instanceof Values.Markup) ? Values.Markup.escape(values.text(v)) : values.text(v);
+    }
+
+    private String repr(Object v) {
+        return markup ? Values.Markup.escape(values.repr(v)) : values.repr(v);
     }
 
     /** What follows the colon of a field, or the percent sign. */
@@ -74,7 +85,7 @@ final class Format {
             while (i < format.length() && "hlL".indexOf(format.charAt(i)) >= 0) i++;
             if (i >= format.length()) throw new TemplateException("incomplete format");
             char type = format.charAt(i);
-            if (type == '%') {
+            if (type == '%' && format.charAt(i - 1) == '%') {
                 out.append('%');
                 continue;
             }
@@ -106,7 +117,7 @@ final class Format {
     private String one(Spec spec, Object value, int index) {
         switch (spec.type) {
             case 's', 'r', 'a' -> {
-                var s = spec.type == 's' ? values.text(value) : spec.type == 'r' ? values.repr(value) : Text.ascii(values.repr(value));
+                var s = spec.type == 's' ? text(value) : spec.type == 'r' ? repr(value) : Text.ascii(repr(value));
                 return padText(s, new Spec(" ", spec.align == '<' ? '<' : '>', spec.sign, false, spec.width, (char) 0, spec.precision, 's'));
             }
             case 'c' -> {
@@ -207,7 +218,8 @@ final class Format {
             case 'a' -> value = Text.ascii(values.repr(value));
             default -> throw new TemplateException("Unknown conversion specifier " + conversion);
         }
-        return format(value, spec);
+        var made = format(value, spec);
+        return markup && !(value instanceof Values.Markup) ? Values.Markup.escape(made) : made;
     }
 
     private Object lookup(String path, List<Object> positional, Object named, int[] automatic) {
@@ -255,7 +267,6 @@ final class Format {
             if (s.align == '=') throw new TemplateException("'=' alignment not allowed in string format specifier");
             return padText(Values.chars(value), s);
         }
-        if (value instanceof Boolean && s.type == 0) return padText(values.text(value), s);
         boolean integer = Numbers.isInteger(value);
         switch (s.type) {
             case 0, 'n', 'd', 'b', 'o', 'x', 'X', 'c' -> {
@@ -285,10 +296,12 @@ final class Format {
         int i = 0;
         var fill = " ";
         char align = 0;
+        boolean filled = false;
         int n = Character.charCount(spec.codePointAt(0));
         if (spec.length() > n && "<>=^".indexOf(spec.charAt(n)) >= 0) {
             fill = spec.substring(0, n);
             align = spec.charAt(n);
+            filled = true;
             i = n + 1;
         } else if ("<>=^".indexOf(spec.charAt(0)) >= 0) {
             align = spec.charAt(i++);
@@ -298,10 +311,8 @@ final class Format {
         boolean alternate = i < spec.length() && spec.charAt(i) == '#';
         if (alternate) i++;
         if (i < spec.length() && spec.charAt(i) == '0') {
-            if (align == 0) {
-                fill = "0";
-                align = text ? '<' : '=';
-            }
+            if (!filled) fill = "0";
+            if (align == 0) align = text ? '<' : '=';
             i++;
         }
         long width = 0;
@@ -340,13 +351,9 @@ final class Format {
             var whole = (point < 0 ? digits : digits.substring(0, point)).replace(String.valueOf(spec.grouping), "");
             var rest = point < 0 ? "" : digits.substring(point);
             long target = spec.width - sign.length() - prefix - rest.length();
-            var grouped = group(whole, spec.grouping, 3);
-            while (grouped.length() < target) {
-                budget.text(grouped.length());
-                whole = "0" + whole;
-                grouped = group(whole, spec.grouping, 3);
-            }
-            return sign + body.substring(0, prefix) + grouped + rest;
+            long count = whole.length();
+            while (count + (count - 1) / 3 < target) count++;
+            return sign + body.substring(0, prefix) + group(Text.pad(whole, count, "0", 1, budget), spec.grouping, 3) + rest;
         }
         return sign + body.substring(0, prefix)
                 + Text.pad(digits, spec.width - sign.length() - prefix, spec.fill, 1, budget);
@@ -354,8 +361,11 @@ final class Format {
 
     private static String group(String digits, char separator, int size) {
         if (separator == 0) return digits;
-        var out = new StringBuilder(digits);
-        for (int i = digits.length() - size; i > 0; i -= size) out.insert(i, separator);
+        var out = new StringBuilder();
+        for (int i = 0; i < digits.length(); i++) {
+            if (i > 0 && (digits.length() - i) % size == 0) out.append(separator);
+            out.append(digits.charAt(i));
+        }
         return out.toString();
     }
 

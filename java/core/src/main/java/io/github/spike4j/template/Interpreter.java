@@ -88,14 +88,10 @@ final class Interpreter {
             }
             case Ast.Assign a -> assign(a.target(), eval(a.value(), scope), scope);
             case Ast.AssignBlock a -> {
-                var outer = out;
-                out = new StringBuilder();
-                var end = run(a.body(), new Scope(scope));
-                Object text = out.toString();
-                out = outer;
+                var text = new String[1];
+                var end = capture(a.body(), new Scope(scope), text);
                 if (end != End.NORMAL) return end;
-                if (a.filter() != null) text = filter(a.filter(), text, scope);
-                assign(a.target(), text, scope);
+                assign(a.target(), a.filter() == null ? text[0] : filter(a.filter(), text[0], scope), scope);
             }
             case Ast.With w -> {
                 var inner = new Scope(scope);
@@ -111,8 +107,10 @@ final class Interpreter {
                 print(values.text(call(c.call(), scope, caller)));
             }
             case Ast.FilterBlock f -> {
-                var text = capture(f.body(), new Scope(scope));
-                print(values.text(filter(f.filter(), text, scope)));
+                var text = new String[1];
+                var end = capture(f.body(), new Scope(scope), text);
+                if (end != End.NORMAL) return end;
+                print(values.text(filter(f.filter(), text[0], scope)));
             }
             case Ast.Break _ -> {
                 return End.BREAK;
@@ -128,13 +126,14 @@ final class Interpreter {
         Text.append(out, text, budget);
     }
 
-    private String capture(List<Statement> body, Scope scope) {
+    /** Runs a body whose output is not the template's: it becomes {@code text[0]}. */
+    private End capture(List<Statement> body, Scope scope, String[] text) {
         var outer = out;
         out = new StringBuilder();
-        run(body, scope);
-        var text = out.toString();
+        var end = run(body, scope);
+        text[0] = out.toString();
         out = outer;
-        return text;
+        return end;
     }
 
     private String recursive(Ast.For f, Object over, Scope scope, int depth) {
@@ -154,12 +153,11 @@ final class Interpreter {
                 var inner = new Scope(scope);
                 assign(f.target(), item, inner);
                 return values.truth(eval(f.test(), inner));
-            }, budget);
+            });
         }
         var loop = new Loop(items, size, scope, recursion, depth);
         boolean none = true;
         while (loop.hasNext()) {
-            budget.spend(1);
             none = false;
             var inner = new Scope(scope);
             inner.set("loop", loop);
@@ -297,9 +295,11 @@ final class Interpreter {
 
     /** Applies the filter, and those before it, to its expression or to the text of its block. */
     private Object filter(Ast.Filter f, Object block, Scope scope) {
+        budget.enter();
         var of = f.of() == null ? block : f.of() instanceof Ast.Filter inner ? filter(inner, block, scope) : eval(f.of(), scope);
-        budget.spend(1);
-        return filters.apply(f.name(), of, arguments(f.arguments(), scope));
+        var made = filters.apply(f.name(), of, arguments(f.arguments(), scope));
+        budget.leave();
+        return made;
     }
 
     private Object call(Ast.Call c, Scope scope, Macro caller) {
@@ -372,7 +372,9 @@ final class Interpreter {
             } else if (a.positional().size() > count) {
                 throw new TemplateException("macro " + shown() + " takes not more than " + count + " argument(s)");
             }
-            return capture(body, inner);
+            var text = new String[1];
+            capture(body, inner, text);
+            return text[0];
         }
 
         private String shown() {
@@ -430,7 +432,6 @@ final class Interpreter {
             if (length < 0) {
                 var rest = new ArrayList<>();
                 while (items.hasNext()) {
-                    budget.spend(1);
                     rest.add(items.next());
                 }
                 items = rest.iterator();

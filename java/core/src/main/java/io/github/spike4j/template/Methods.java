@@ -31,14 +31,14 @@ final class Methods {
         return switch (of) {
             case String s -> text(s, s, name, values, budget);
             case Markup m -> text(m, m.text(), name, values, budget);
-            case Range r -> sequence(r, name, values);
-            case Tuple t -> sequence(t, name, values);
+            case Range r -> sequence(r, name, values, budget);
+            case Tuple t -> sequence(t, name, values, budget);
             case List<?> l -> LIST_CHANGES.contains(name) ? unsafe(l, name)
                     : name.equals("copy") ? method(l, name, a -> {
                         a.bind(name, 0);
                         return values.list(l);
-                    }) : sequence(l, name, values);
-            case Dict d -> DICT_CHANGES.contains(name) ? unsafe(d, name) : dict(d, name);
+                    }) : sequence(l, name, values, budget);
+            case Dict d -> DICT_CHANGES.contains(name) ? unsafe(d, name) : dict(d, name, budget);
             case View view when name.equals("mapping") -> view.of();
             case Double d when name.equals("is_integer") -> method(d, name, _ -> d == Math.rint(d) && !Double.isInfinite(d));
             case Long l when name.equals("bit_length") -> method(l, name, _ -> (long) Numbers.big(l).abs().bitLength());
@@ -54,7 +54,7 @@ final class Methods {
         return new Undefined("access to attribute " + Text.quote(name) + " of " + Text.quote(Values.type(of)) + " object is unsafe.");
     }
 
-    private static Object dict(Dict d, String name) {
+    private static Object dict(Dict d, String name, Budget budget) {
         return switch (name) {
             case "items", "keys", "values" -> method(d, name, a -> {
                 a.bind(name, 0);
@@ -66,22 +66,25 @@ final class Methods {
             });
             case "copy" -> method(d, name, a -> {
                 a.bind(name, 0);
+                budget.spend(d.size());
                 return d.copy();
             });
             default -> null;
         };
     }
 
-    private static Object sequence(List<?> l, String name, Values values) {
+    private static Object sequence(List<?> l, String name, Values values, Budget budget) {
         return switch (name) {
             case "count" -> method(l, name, a -> {
                 var item = a.bind(name, 1, "value").get(0, null);
+                budget.spend(l.size());
                 return l.stream().filter(x -> values.equal(x, item)).count();
             });
             case "index" -> method(l, name, a -> {
                 var p = a.bind(name, 1, "value", "start", "stop");
                 long from = place(p.integer(1, 0), l.size());
                 long to = place(p.integer(2, l.size()), l.size());
+                budget.spend(l.size());
                 for (long i = from; i < to; i++) {
                     if (values.equal(l.get((int) i), p.get(0, null))) return i;
                 }
@@ -101,7 +104,6 @@ final class Methods {
         Values.Callable body = switch (name) {
             case "upper", "lower", "casefold", "title", "capitalize", "swapcase" -> a -> {
                 a.bind(name, 0);
-                budget.text(s.length());
                 return switch (name) {
                     case "upper" -> Text.upper(s);
                     case "title" -> Text.title(s);
@@ -111,26 +113,19 @@ final class Methods {
                     default -> Text.lower(s);
                 };
             };
-            case "strip", "lstrip", "rstrip" -> a -> {
-                budget.text(s.length());
-                return Text.strip(s, a.bind(name, 0, "chars").text(0), !name.equals("rstrip"), !name.equals("lstrip"));
-            };
+            case "strip", "lstrip", "rstrip" -> a -> Text.strip(s, a.bind(name, 0, "chars").text(0), !name.equals("rstrip"), !name.equals("lstrip"));
             case "split", "rsplit" -> a -> {
                 var p = a.bind(name, 0, "sep", "maxsplit");
                 var separator = p.text(0);
                 if (separator != null && separator.isEmpty()) throw new TemplateException("empty separator");
-                budget.text(s.length());
                 return name.equals("split") ? Text.split(s, separator, p.integer(1, -1), budget) : Text.splitRight(s, separator, p.integer(1, -1), budget);
             };
-            case "splitlines" -> a -> {
-                budget.text(s.length());
-                return Text.lines(s, values.truth(a.bind(name, 0, "keepends").get(0, false)), budget);
-            };
+            case "splitlines" -> a -> Text.lines(s, values.truth(a.bind(name, 0, "keepends").get(0, false)), budget);
             case "partition", "rpartition" -> a -> {
                 var separator = a.bind(name, 1, "sep").required(0);
                 if (separator.isEmpty()) throw new TemplateException("empty separator");
                 boolean first = name.equals("partition");
-                int i = first ? s.indexOf(separator) : s.lastIndexOf(separator);
+                int i = first ? Text.indexOf(s, separator, 0) : Text.lastIndexOf(s, separator);
                 if (i < 0) return first ? Tuple.of(s, "", "") : Tuple.of("", "", s);
                 return Tuple.of(s.substring(0, i), separator, s.substring(i + separator.length()));
             };
@@ -159,7 +154,6 @@ final class Methods {
             };
             case "find", "rfind", "index", "rindex" -> a -> {
                 var p = a.bind(name, 1, "sub", "start", "end");
-                budget.text(s.length());
                 long found = find(s, p, name.startsWith("r"));
                 if (found < 0 && name.endsWith("index")) throw new TemplateException("substring not found");
                 return found;
@@ -169,10 +163,9 @@ final class Methods {
                 var part = cut(s, p, 1);
                 var sub = p.required(0);
                 if (part == null) return 0L;
-                budget.text(part.length());
                 if (sub.isEmpty()) return Text.length(part) + 1L;
                 long count = 0;
-                for (int i = part.indexOf(sub); i >= 0; i = part.indexOf(sub, i + sub.length())) count++;
+                for (int i = Text.indexOf(part, sub, 0); i >= 0; i = Text.indexOf(part, sub, i + sub.length())) count++;
                 return count;
             };
             case "join" -> a -> {
@@ -187,10 +180,10 @@ final class Methods {
                 }
                 return out.toString();
             };
-            case "format" -> a -> new Format(values, budget).format(s, a);
+            case "format" -> a -> new Format(values, budget, of instanceof Markup).format(s, a);
             case "format_map" -> a -> {
                 var map = a.bind(name, 1, "mapping").get(0, null);
-                return new Format(values, budget).formatMap(s, map);
+                return new Format(values, budget, of instanceof Markup).formatMap(s, map);
             };
             case "center", "ljust", "rjust" -> a -> {
                 var p = a.bind(name, 1, "width", "fillchar");
@@ -220,7 +213,10 @@ final class Methods {
             default -> null;
         };
         if (body == null) return null;
-        return method(of, name, !(of instanceof Markup) ? body : a -> marked(body.call(a)));
+        return method(of, name, a -> {
+            budget.text(s.length());
+            return of instanceof Markup ? marked(body.call(a)) : body.call(a);
+        });
     }
 
     private static Object marked(Object result) {
@@ -251,7 +247,7 @@ final class Methods {
         var part = cut(s, p, 1);
         if (part == null) return -1;
         var sub = p.required(0);
-        int i = last ? part.lastIndexOf(sub) : part.indexOf(sub);
+        int i = last ? Text.lastIndexOf(part, sub) : Text.indexOf(part, sub, 0);
         long from = p.get(1, null) == null ? 0 : place(p.integer(1, 0), Text.length(s));
         return i < 0 ? -1 : from + Text.character(part, i);
     }

@@ -176,6 +176,10 @@ final class Numbers {
         if (Double.isInfinite(d)) return d > 0 ? "inf" : "-inf";
         if (d == 0) return 1 / d < 0 ? "-0.0" : "0.0";
         var shortest = new BigDecimal(Double.toString(Math.abs(d))).stripTrailingZeros();
+        if (shortest.precision() == 2) { // Java writes two digits where one would do
+            var one = shortest.round(new MathContext(1, RoundingMode.HALF_EVEN));
+            if (one.doubleValue() == Math.abs(d)) shortest = one.stripTrailingZeros();
+        }
         var digits = shortest.unscaledValue().toString();
         int exponent = digits.length() - shortest.scale() - 1;
         var out = new StringBuilder(d < 0 ? "-" : "");

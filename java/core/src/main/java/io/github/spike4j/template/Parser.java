@@ -147,7 +147,7 @@ final class Parser {
             case "call" -> list.add(callBlock(line));
             case "filter" -> {
                 var filter = filters(null, true);
-                list.add(new Ast.FilterBlock((Ast.Filter) filter, outsideLoops("endfilter"), line));
+                list.add(new Ast.FilterBlock((Ast.Filter) filter, wholeBody("endfilter"), line));
             }
             case "with" -> list.add(with(line));
             case "print" -> {
@@ -189,12 +189,12 @@ final class Parser {
     }
 
     private Statement loop(int line) {
+        loops++;
         var target = target(false, "in");
         expect(Kind.NAME, "in");
         var over = tuple(false, "recursive");
         var test = skipName("if") ? expression() : null;
         boolean recursive = skipName("recursive");
-        loops++;
         var body = body("endfor", "else");
         loops--;
         List<Statement> otherwise = next().text().equals("else") ? wholeBody("endfor") : List.of();
@@ -250,6 +250,10 @@ final class Parser {
         var body = outsideLoops(end);
         var reads = macros.pop();
         if (!macros.isEmpty()) macros.peek().addAll(reads);
+        int caller = parameters.indexOf("caller");
+        if (reads.contains("caller") && caller >= 0 && caller < parameters.size() - defaults.size()) {
+            throw fail("When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.");
+        }
         return maker.make(new Signature(name, parameters, defaults, reads.contains("caller"), reads.contains("kwargs") && !parameters.contains("kwargs"),
                 reads.contains("varargs") && !parameters.contains("varargs")), body);
     }
@@ -269,7 +273,7 @@ final class Parser {
         if (!atOperator(",")) return first;
         var items = new ArrayList<Expr>(List.of(first));
         while (skipOperator(",")) {
-            if (atTupleEnd(ends) || atOperator("=")) break;
+            if (atTupleEnd(ends)) break;
             items.add(targetPart(namespaces));
         }
         return new Ast.TupleOf(items, first.line());
@@ -287,6 +291,7 @@ final class Parser {
         if (token.kind() != Kind.NAME) throw fail("can't assign to " + Text.quote(token.kind() == Kind.STRING || token.value() != null ? "const" : token.describe()));
         next();
         if (Set.of("true", "false", "none", "True", "False", "None").contains(token.text())) throw fail("can't assign to 'const'");
+        if (loops > 0 && token.text().equals("loop")) throw fail("Can't assign to special loop variable in for-loop target");
         if (namespaces && skipOperator(".")) return new Ast.NamespaceRef(token.text(), expect(Kind.NAME, null).text(), token.line());
         return new Ast.Name(token.text(), token.line());
     }

@@ -28,9 +28,9 @@ final class Tests {
         ALL.put("number", (_, v, _) -> Numbers.isNumber(v));
         ALL.put("string", (_, v, _) -> Values.isText(v));
         ALL.put("mapping", (_, v, _) -> v instanceof Dict);
-        ALL.put("sequence", (_, v, _) -> Values.isText(v) || v instanceof List<?> || v instanceof Dict);
+        ALL.put("sequence", (_, v, _) -> Values.isText(v) || v instanceof List<?> || v instanceof Dict || v instanceof Undefined);
         ALL.put("iterable", (_, v, _) -> Values.isIterable(v));
-        ALL.put("callable", (_, v, _) -> v instanceof Values.Callable);
+        ALL.put("callable", (_, v, _) -> v instanceof Values.Callable || v instanceof Undefined);
         ALL.put("escaped", (_, v, _) -> v instanceof Values.Markup);
         ALL.put("lower", (values, v, _) -> Methods.isCase(values.text(v), false));
         ALL.put("upper", (values, v, _) -> Methods.isCase(values.text(v), true));

@@ -3,6 +3,8 @@ package io.github.spike4j.template;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntPredicate;
+import java.util.stream.Collectors;
 
 /** Python's {@code str}: its notions of white space, characters (code points, not UTF-16 units) and quoting. */
 final class Text {
@@ -21,15 +23,12 @@ final class Text {
 
     /** {@code strip}; {@code chars} null: white space. */
     static String strip(String s, String chars, boolean left, boolean right) {
+        IntPredicate strips = chars == null ? Text::isSpace : chars.codePoints().boxed().collect(Collectors.toSet())::contains;
         int start = 0;
         int end = s.length();
-        while (left && start < end && strips(s.codePointAt(start), chars)) start += Character.charCount(s.codePointAt(start));
-        while (right && end > start && strips(s.codePointBefore(end), chars)) end -= Character.charCount(s.codePointBefore(end));
+        while (left && start < end && strips.test(s.codePointAt(start))) start += Character.charCount(s.codePointAt(start));
+        while (right && end > start && strips.test(s.codePointBefore(end))) end -= Character.charCount(s.codePointBefore(end));
         return s.substring(start, end);
-    }
-
-    private static boolean strips(int c, String chars) {
-        return chars == null ? isSpace(c) : chars.indexOf(c) >= 0;
     }
 
     /** Whether UTF-16 units are code points. */
@@ -125,7 +124,7 @@ final class Text {
                 budget.spend(1);
                 int end = from;
                 if (max >= 0 && parts.size() >= max) {
-                    end = endWithoutSpace(s);
+                    end = s.length();
                 } else {
                     while (end < s.length() && !isSpace(s.charAt(end))) end++;
                 }
@@ -135,7 +134,7 @@ final class Text {
             }
             return parts;
         }
-        for (int i; (max < 0 || parts.size() < max) && (i = s.indexOf(separator, from)) >= 0; from = i + separator.length()) {
+        for (int i; (max < 0 || parts.size() < max) && (i = indexOf(s, separator, from)) >= 0; from = i + separator.length()) {
             budget.spend(1);
             parts.add(s.substring(from, i));
         }
@@ -153,24 +152,28 @@ final class Text {
                 budget.spend(1);
                 int start = end;
                 if (parts.size() >= max) {
-                    start = s.length() - strip(s, null, true, false).length();
+                    start = 0;
                 } else {
                     while (start > 0 && !isSpace(s.charAt(start - 1))) start--;
                 }
-                parts.addFirst(s.substring(start, end));
+                parts.add(s.substring(start, end));
                 if (parts.size() > max) break;
                 end = start;
                 while (end > 0 && isSpace(s.charAt(end - 1))) end--;
             }
-            return parts;
+            return new ArrayList<>(parts.reversed());
         }
-        for (int i; parts.size() < max && (i = s.lastIndexOf(separator, end - separator.length())) >= 0; end = i) {
+        // From the right is from the left in the reversed text; an occurrence there ends at i from the right here.
+        var mirror = reversed(s);
+        var wanted = reversed(separator);
+        for (int i; parts.size() < max && (i = indexOf(mirror, wanted, s.length() - end)) >= 0;) {
             budget.spend(1);
-            parts.addFirst(s.substring(i + separator.length(), end));
-            if (end < separator.length()) break;
+            int from = s.length() - i;
+            parts.add(s.substring(from, end));
+            end = from - separator.length();
         }
-        parts.addFirst(s.substring(0, end));
-        return parts;
+        parts.add(s.substring(0, end));
+        return new ArrayList<>(parts.reversed());
     }
 
     static List<Object> lines(String s, boolean keepEnds, Budget budget) {
@@ -191,6 +194,42 @@ final class Text {
         return c >= 10 && c <= 13 || c >= 0x1C && c <= 0x1E || c == 0x85 || c == 0x2028 || c == 0x2029;
     }
 
+    /** As {@link String#indexOf(String, int)}, but never quadratic. */
+    static int indexOf(String s, String sub, int from) {
+        if ((s.length() - (long) from) * sub.length() < 1 << 16) return s.indexOf(sub, from);
+        // Knuth, Morris, Pratt: border[i] is the longest proper prefix of sub that ends sub[0..i].
+        var border = new int[sub.length()];
+        for (int i = 1, k = 0; i < sub.length(); i++) {
+            while (k > 0 && sub.charAt(i) != sub.charAt(k)) k = border[k - 1];
+            if (sub.charAt(i) == sub.charAt(k)) k++;
+            border[i] = k;
+        }
+        for (int i = from, k = 0; i < s.length(); i++) {
+            while (k > 0 && s.charAt(i) != sub.charAt(k)) k = border[k - 1];
+            if (s.charAt(i) == sub.charAt(k)) k++;
+            if (k == sub.length()) return i - k + 1;
+        }
+        return -1;
+    }
+
+    /** As {@link String#lastIndexOf(String)}, but never quadratic. */
+    static int lastIndexOf(String s, String sub) {
+        if ((long) s.length() * sub.length() < 1 << 16) return s.lastIndexOf(sub);
+        int i = indexOf(reversed(s), reversed(sub), 0);
+        return i < 0 ? -1 : s.length() - sub.length() - i;
+    }
+
+    /** By UTF-16 unit. */
+    private static String reversed(String s) {
+        var units = s.toCharArray();
+        for (int i = 0, j = units.length - 1; i < j; i++, j--) {
+            char c = units[i];
+            units[i] = units[j];
+            units[j] = c;
+        }
+        return new String(units);
+    }
+
     /** {@code str.replace}; {@code max} negative: all. */
     static String replace(String s, String old, String with, long max, Budget budget) {
         budget.text(s.length());
@@ -209,7 +248,7 @@ final class Text {
             }
             return out.append(s, from, s.length()).toString();
         }
-        for (int i; (max < 0 || done < max) && (i = s.indexOf(old, from)) >= 0; from = i + old.length(), done++) {
+        for (int i; (max < 0 || done < max) && (i = indexOf(s, old, from)) >= 0; from = i + old.length(), done++) {
             budget.spend(1);
             append(out.append(s, from, i), with, budget);
         }

@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -74,27 +75,44 @@ final class Values {
     static final class Dict {
         private final Map<Object, Map.Entry<Object, Object>> entries = new LinkedHashMap<>();
 
+        /** Most elements of a tuple that is a key, those of tuples in it included. */
+        private static final int MAX_KEY = 200;
+
         /** A key in the form that hashes: what Python holds equal is equal. */
         private static Object canonical(Object key) {
+            var unhashable = unhashable(key, new int[1]);
+            if (unhashable != null) throw new TemplateException("unhashable type: " + Text.quote(unhashable));
+            return form(key);
+        }
+
+        private static Object form(Object key) {
             return switch (key) {
                 case Boolean b -> b ? 1L : 0L;
                 case Double d when d == Math.rint(d) && Math.abs(d) < 1e18 -> (long) (double) d;
                 case Markup m -> m.text();
                 case Tuple t -> {
                     var items = new ArrayList<>(t.size());
-                    t.forEach(item -> items.add(canonical(item)));
+                    t.forEach(item -> items.add(form(item)));
                     yield new Tuple(items);
                 }
                 case Undefined _ -> Undefined.class;
-                case List<?> l when !(l instanceof Range) -> throw new TemplateException("unhashable type: 'list'");
-                case Dict _ -> throw new TemplateException("unhashable type: 'dict'");
                 case null, default -> key;
             };
         }
 
+        /** The type that makes a key unfit, or null. */
+        private static String unhashable(Object key, int[] elements) {
+            if (++elements[0] > MAX_KEY) throw new TemplateException("a key of more than " + MAX_KEY + " elements");
+            if (!(key instanceof Tuple t)) return key instanceof Dict || key instanceof List<?> && !(key instanceof Range) ? type(key) : null;
+            for (var item : t) {
+                var found = unhashable(item, elements);
+                if (found != null) return found;
+            }
+            return null;
+        }
+
         static boolean hashable(Object key) {
-            return !(key instanceof Dict) && (!(key instanceof List<?>) || key instanceof Range
-                    || key instanceof Tuple t && t.stream().allMatch(Dict::hashable));
+            return unhashable(key, new int[1]) == null;
         }
 
         Dict put(Object key, Object value) {
@@ -332,15 +350,37 @@ final class Values {
     /** {@code iter(v)}. */
     Iterator<Object> iterate(Object v) {
         return switch (v) {
-            case String s -> Text.characters(s).iterator();
-            case Markup m -> Text.characters(m.text()).iterator();
-            case List<?> l -> Values.<Object>cast(l).iterator();
-            case Dict d -> new View("dict_keys", d).iterator();
-            case View view -> view.iterator();
-            case Stream s -> s.iterator();
-            case Undefined _ -> List.of().iterator();
+            case String s -> counted(characters(s).iterator());
+            case Markup m -> counted(characters(m.text()).iterator());
+            case List<?> l -> counted(Values.<Object>cast(l).iterator());
+            case Dict d -> counted(new View("dict_keys", d).iterator());
+            case View view -> counted(view.iterator());
+            case Stream s -> counted(s.iterator());
+            case Undefined _ -> Collections.emptyIterator();
             case null, default -> throw new TemplateException(Text.quote(type(v)) + " object is not iterable");
         };
+    }
+
+    /** Takes a step for each element. */
+    private Iterator<Object> counted(Iterator<Object> items) {
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return items.hasNext();
+            }
+
+            @Override
+            public Object next() {
+                budget.spend(1);
+                return items.next();
+            }
+        };
+    }
+
+    /** The characters of a text, each as a text. */
+    List<Object> characters(String s) {
+        budget.elements(s.length());
+        return Text.characters(s);
     }
 
     @SuppressWarnings("unchecked") // lists of values hold values
@@ -357,7 +397,6 @@ final class Values {
     List<Object> list(Object v) {
         var list = new ArrayList<>();
         for (var items = iterate(v); items.hasNext();) {
-            budget.spend(1);
             if (list.size() == Budget.MAX_ELEMENTS) budget.elements(Budget.MAX_ELEMENTS + 1L);
             list.add(items.next());
         }
@@ -367,8 +406,8 @@ final class Values {
     /** {@code len(v)}. */
     long length(Object v) {
         return switch (v) {
-            case String s -> Text.length(s);
-            case Markup m -> Text.length(m.text());
+            case String s -> textLength(s);
+            case Markup m -> textLength(m.text());
             case List<?> l -> l.size();
             case Dict d -> d.size();
             case View view -> view.of().size();
@@ -378,6 +417,11 @@ final class Values {
         };
     }
 
+    private long textLength(String s) {
+        budget.text(s.length());
+        return Text.length(s);
+    }
+
     /** {@code a == b}. */
     boolean equal(Object a, Object b) {
         if (a == b) return !(a instanceof Double d && Double.isNaN(d));
@@ -385,9 +429,14 @@ final class Values {
             var order = Numbers.compare(a, b);
             return order != null && order == 0;
         }
-        if (isText(a) && isText(b)) return chars(a).equals(chars(b));
+        if (isText(a) && isText(b)) {
+            if (chars(a).length() != chars(b).length()) return false;
+            budget.text(chars(a).length());
+            return chars(a).equals(chars(b));
+        }
         if (a instanceof List<?> x && b instanceof List<?> y) {
             if (!type(a).equals(type(b)) || x.size() != y.size()) return false;
+            budget.spend(x.size());
             budget.enter();
             boolean same = true;
             for (int i = 0; i < x.size() && same; i++) same = equal(x.get(i), y.get(i));
@@ -396,6 +445,7 @@ final class Values {
         }
         if (a instanceof Dict x && b instanceof Dict y) {
             if (x.size() != y.size()) return false;
+            budget.spend(x.size());
             budget.enter();
             boolean same = true;
             for (var e : x.entries()) {
@@ -415,7 +465,10 @@ final class Values {
     Integer compare(Object a, Object b, String operator) {
         budget.spend(1);
         if (Numbers.isNumber(a) && Numbers.isNumber(b)) return Numbers.compare(a, b);
-        if (isText(a) && isText(b)) return Text.compare(chars(a), chars(b));
+        if (isText(a) && isText(b)) {
+            budget.text(Math.min(chars(a).length(), chars(b).length()));
+            return Text.compare(chars(a), chars(b));
+        }
         if (a instanceof List<?> x && b instanceof List<?> y && type(a).equals(type(b)) && !(a instanceof Range)) {
             int n = Math.min(x.size(), y.size());
             for (int i = 0; i < n; i++) {
@@ -453,7 +506,6 @@ final class Values {
                     throw new TemplateException("argument of type " + Text.quote(type(container)) + " is not iterable");
                 }
                 for (var items = iterate(container); items.hasNext();) {
-                    budget.spend(1);
                     if (equal(items.next(), item)) return true;
                 }
                 return false;
@@ -461,9 +513,10 @@ final class Values {
         }
     }
 
-    private static boolean inText(String s, Object item) {
+    private boolean inText(String s, Object item) {
         if (!isText(item)) throw new TemplateException("'in <string>' requires string as left operand, not " + type(item));
-        return s.contains(chars(item));
+        budget.text(s.length());
+        return Text.indexOf(s, chars(item), 0) >= 0;
     }
 
     /** Throws what using an undefined value throws. */
@@ -510,7 +563,7 @@ final class Values {
             case "%" -> {
                 if (numbers) return Numbers.modulo(a, b);
                 if (isText(a)) {
-                    var made = new Format(this, budget).percent(chars(a), b);
+                    var made = new Format(this, budget, a instanceof Markup).percent(chars(a), b);
                     return a instanceof Markup ? new Markup(made) : made;
                 }
             }
@@ -566,14 +619,14 @@ final class Values {
         if (by == 0) throw new TemplateException("slice step cannot be zero");
         if (isText(v) && by == 1) {
             var s = chars(v);
-            int size = Text.length(s);
+            int size = (int) textLength(s);
             int from = (int) bound(start, size, 0, 0, size);
             int to = (int) Math.max(from, bound(stop, size, size, 0, size));
             budget.text(s.length());
             var cut = s.substring(Text.unit(s, from), Text.unit(s, to));
             return v instanceof Markup ? new Markup(cut) : cut;
         }
-        List<Object> items = isText(v) ? Text.characters(chars(v)) : cast((List<?>) v);
+        List<Object> items = isText(v) ? characters(chars(v)) : cast((List<?>) v);
         long size = items.size();
         long from = by > 0 ? bound(start, size, 0, 0, size) : bound(start, size, size - 1, -1, size - 1);
         long to = by > 0 ? bound(stop, size, size, 0, size) : bound(stop, size, -1, -1, size - 1);
@@ -615,11 +668,11 @@ final class Values {
                 if (i >= 0) return l.get((int) i);
             }
             case String s when Numbers.isInteger(key) -> {
-                long i = index(key, Text.length(s));
+                long i = index(key, textLength(s));
                 if (i >= 0) return character(s, (int) i);
             }
             case Markup m when Numbers.isInteger(key) -> {
-                long i = index(key, Text.length(m.text()));
+                long i = index(key, textLength(m.text()));
                 if (i >= 0) return new Markup(character(m.text(), (int) i));
             }
             case null, default -> { }
