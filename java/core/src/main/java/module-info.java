@@ -3,7 +3,6 @@
 module io.github.spike4j {
     requires io.github.spike4j.bindings;
     requires io.github.spike4j.format;
-    requires tools.jackson.databind;
     requires static jdk.incubator.vector;
 
     exports io.github.spike4j;

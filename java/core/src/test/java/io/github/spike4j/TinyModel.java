@@ -223,7 +223,7 @@ final class TinyModel {
                 attention = attention(writer);
             }
             writer.finish(new Manifest(Manifest.VERSION, a, spiking() ? "spiking" : "dense",
-                    tools.jackson.databind.json.JsonMapper.shared().createObjectNode(), spiking() ? groups : Map.of(), manifestLinears, attention,
+                    Map.of(), spiking() ? groups : Map.of(), manifestLinears, attention,
                     List.of(), new TokenizerInfo(BOS, new int[] {EOS}, true), Map.of(), "Apache-2.0"));
         }
         return out;

@@ -104,7 +104,7 @@ final class Checks {
         }
     }
 
-    static String otherVersion(int version) {
+    static String otherVersion(long version) {
         return "format version " + version + ", this version reads 1 to " + Manifest.VERSION + ": use "
                 + (version > Manifest.VERSION ? "a newer" : "an older") + " Spike4J or convert the model again";
     }

@@ -4,8 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.time.LocalDateTime;
-import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -31,6 +30,7 @@ final class Container {
     static final int END64 = 56;
     static final int LOCATOR64_SIGNATURE = 0x07064b50;
     static final int END_SIGNATURE = 0x06054b50;
+    private static final int DIRECTORY_SIGNATURE = 0x02014b50;
 
     /** 1980-02-01 00:00:00 in MS-DOS form: within every time zone the same bytes. */
     private static final int DOS_DATE = 2 << 5 | 1;
@@ -62,11 +62,6 @@ final class Container {
         return name.startsWith(TENSORS) && size >= 1 << 16 ? 4096 : 64;
     }
 
-    /** The time that every entry carries, as Commons Compress wants it. */
-    static long time() {
-        return LocalDateTime.of(1980, 2, 1, 0, 0).atZone(ZoneId.systemDefault()).toInstant().toEpochMilli();
-    }
-
     /** Whether a name is legal: relative, {@code [a-z0-9._/-]}, no empty part and none that starts with a dot. */
     static boolean isLegal(String name) {
         return name.length() <= MAX_NAME && NAME.matcher(name).matches();
@@ -87,6 +82,33 @@ final class Container {
         return b.array();
     }
 
+    /**
+     * The entries that a directory lists. Only what a reader then compares with {@link #localHeader} and {@link #directory} is looked at.
+     *
+     * @throws IllegalArgumentException if it does not consist of directory records
+     */
+    static List<Entry> entries(byte[] directory) {
+        var entries = new ArrayList<Entry>();
+        ByteBuffer b = ByteBuffer.wrap(directory).order(ByteOrder.LITTLE_ENDIAN);
+        for (int at = 0; at < directory.length; ) {
+            int end = directory.length - at < 46 || b.getInt(at) != DIRECTORY_SIGNATURE ? Integer.MAX_VALUE
+                    : at + 46 + (b.getShort(at + 28) & 0xffff) + (b.getShort(at + 30) & 0xffff);
+            if (end > directory.length) {
+                throw new IllegalArgumentException("no record at its byte " + at);
+            }
+            int extra = at + 46 + (b.getShort(at + 28) & 0xffff);
+            long size = b.getInt(at + 24) & MAGIC;
+            long offset = b.getInt(at + 42) & MAGIC;
+            if (end - extra >= 4 + (size == MAGIC ? 16 : 0) + (offset == MAGIC ? 8 : 0) && b.getShort(extra) == 1) {
+                offset = offset == MAGIC ? b.getLong(extra + (size == MAGIC ? 20 : 4)) : offset;
+                size = size == MAGIC ? b.getLong(extra + 4) : size;
+            }
+            entries.add(new Entry(new String(directory, at + 46, extra - at - 46, StandardCharsets.UTF_8), offset, size, b.getInt(at + 16) & MAGIC));
+            at = end;
+        }
+        return entries;
+    }
+
     /** Everything from the end of the last entry's data to the end of the file. */
     static byte[] directory(List<Entry> entries) {
         long start = entries.isEmpty() ? 0 : entries.getLast().end();
@@ -97,7 +119,7 @@ final class Container {
             boolean zip64 = e.large() || farOffset;
             int extra = zip64 ? 4 + (e.large() ? 16 : 0) + (farOffset ? 8 : 0) : 0;
             ByteBuffer b = buffer(46 + e.name().length() + extra + 6);
-            b.putInt(0x02014b50);
+            b.putInt(DIRECTORY_SIGNATURE);
             b.putShort((short) (anyLarge || farOffset ? 45 : 20));
             common(b, e, zip64);
             b.putShort((short) (extra + 6));

@@ -4,15 +4,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-import tools.jackson.databind.JsonNode;
-
 /**
  * {@code manifest.json}. Every field is present in the file; what does not apply is null.
  *
  * @param formatVersion {@link #VERSION}
  * @param architecture  shape of the model
  * @param compute       {@code "spiking"} or {@code "dense"}
- * @param recipe        what the conversion did; free JSON
+ * @param recipe        what the conversion did: free JSON, as Map, List, String, Long, Double, Boolean and null
  * @param inputGroups   by name; empty when dense
  * @param linears       by name
  * @param attention     null when dense
@@ -21,7 +19,7 @@ import tools.jackson.databind.JsonNode;
  * @param provenance    where the weights came from; free text by key
  * @param license       licence of the weights, an SPDX expression where there is one
  */
-public record Manifest(int formatVersion, Architecture architecture, String compute, JsonNode recipe,
+public record Manifest(int formatVersion, Architecture architecture, String compute, Map<String, Object> recipe,
         Map<String, InputGroup> inputGroups, Map<String, Linear> linears, Attention attention, List<TensorInfo> tensors,
         TokenizerInfo tokenizer, Map<String, String> provenance, String license) {
     /** The format version that this library writes; it reads this one and all before it. */

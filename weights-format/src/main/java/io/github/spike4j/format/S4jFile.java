@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -22,11 +21,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.zip.CRC32;
-
-import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
-import org.apache.commons.compress.archivers.zip.ZipFile;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
 
 /**
  * A {@code .s4j} file, open for reading. Tensors are used in place.
@@ -49,9 +43,9 @@ public final class S4jFile implements AutoCloseable {
         this.file = file;
         this.arena = arena;
         long size = channel.size();
-        checkEnd(channel, size);
+        Directory directory = findDirectory(channel, size);
         this.bytes = ram ? copy(channel, size) : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
-        this.entries = directory(channel);
+        this.entries = entries(directory);
         this.manifest = readManifest();
         Checks.structure(file, manifest);
         checkTable();
@@ -223,8 +217,11 @@ public final class S4jFile implements AutoCloseable {
         return memory;
     }
 
-    /** Bounds the directory before Commons Compress reads it, and pins the place it will read it from. */
-    private void checkEnd(FileChannel channel, long size) throws IOException {
+    /** Where the ZIP's directory lies. */
+    private record Directory(long start, int length) { }
+
+    /** Finds the directory, and bounds it by the file's size. */
+    private Directory findDirectory(FileChannel channel, long size) throws IOException {
         int tail = (int) Math.min(size, Container.END64 + Container.LOCATOR64 + Container.END);
         ByteBuffer b = ByteBuffer.allocate(tail).order(ByteOrder.LITTLE_ENDIAN);
         while (b.hasRemaining()) {
@@ -251,17 +248,15 @@ public final class S4jFile implements AutoCloseable {
                 || start != tailStart - length || size > Container.MAX_BYTES) {
             throw new S4jFormatException(file, null, "damaged: ZIP directory not at its place, or too large");
         }
+        return new Directory(start, (int) length);
     }
 
     /** Reads the directory and compares every header with its canonical bytes. */
-    private Map<String, Container.Entry> directory(FileChannel channel) throws S4jFormatException {
-        var list = new ArrayList<Container.Entry>();
-        // closes the channel too: everything else is read from the mapping
-        try (ZipFile zip = ZipFile.builder().setSeekableByteChannel(channel).setIgnoreLocalFileHeader(true).get()) {
-            for (ZipArchiveEntry e : Collections.list(zip.getEntriesInPhysicalOrder())) {
-                list.add(new Container.Entry(e.getName(), e.getLocalHeaderOffset(), e.getSize(), e.getCrc()));
-            }
-        } catch (IOException | RuntimeException e) {
+    private Map<String, Container.Entry> entries(Directory directory) throws S4jFormatException {
+        List<Container.Entry> list;
+        try {
+            list = Container.entries(bytes.asSlice(directory.start, directory.length).toArray(ValueLayout.JAVA_BYTE));
+        } catch (IllegalArgumentException e) {
             throw new S4jFormatException(file, null, "damaged: the ZIP directory cannot be read: " + e.getMessage(), e);
         }
         var map = LinkedHashMap.<String, Container.Entry>newLinkedHashMap(list.size());
@@ -284,8 +279,8 @@ public final class S4jFile implements AutoCloseable {
         if (list.isEmpty() || !list.getFirst().name().equals(Container.MANIFEST)) {
             throw new S4jFormatException(file, null, "not an .s4j file: manifest.json is not its first entry");
         }
-        byte[] directory = Container.directory(list);
-        if (at + directory.length != bytes.byteSize() || !equal(at, directory)) {
+        byte[] expected = Container.directory(list);
+        if (at + expected.length != bytes.byteSize() || !equal(at, expected)) {
             throw new S4jFormatException(file, null, "damaged: the ZIP directory is not in canonical form");
         }
         for (Container.Entry e : list) {
@@ -305,44 +300,17 @@ public final class S4jFile implements AutoCloseable {
 
     private Manifest readManifest() throws S4jFormatException {
         byte[] json = entry(Container.MANIFEST);
+        Object version = null;
         try {
-            var tree = Json.MAPPER.readTree(json);
-            if (!tree.isObject()) {
-                throw new S4jFormatException(file, Container.MANIFEST, "is no object");
-            }
-            Versions.upgrade(tree.asObject());
-            return Json.MAPPER.treeToValue(tree, Manifest.class);
-        } catch (JacksonException e) {
-            checkVersion(json);
-            throw new S4jFormatException(file, Container.MANIFEST, what(e) + where(e), e);
+            Map<String, Object> tree = JsonBinder.object(JsonReader.read(json));
+            version = tree.get("formatVersion");
+            Versions.upgrade(tree);
+            return JsonBinder.bind(tree, Manifest.class);
+        } catch (JsonException e) {
+            // A manifest of another version need not have this version's fields: say so instead of naming the first that differs.
+            throw new S4jFormatException(file, Container.MANIFEST, version instanceof Long v && (v < 1 || v > Manifest.VERSION)
+                    ? Checks.otherVersion(v) : e.getMessage(), e);
         }
-    }
-
-    /** A manifest of another version need not have this version's fields: say so instead of naming the first that differs. */
-    private void checkVersion(byte[] json) throws S4jFormatException {
-        try {
-            JsonNode version = Json.MAPPER.readTree(json).get("formatVersion");
-            if (version != null && version.isInt() && version.intValue() != Manifest.VERSION) {
-                throw new S4jFormatException(file, Container.MANIFEST, Checks.otherVersion(version.intValue()));
-            }
-        } catch (JacksonException e) {
-            // no JSON at all: the caller says so
-        }
-    }
-
-    /** What Jackson says, without "(start marker at [Source: REDACTED (...); byte offset: #UNKNOWN])". */
-    private static String what(JacksonException e) {
-        return e.getOriginalMessage().replaceAll(" \\([^(]*\\[Source: [^]]*]\\)|\\[Source: [^]]*]", "");
-    }
-
-    /** The path of fields to what Jackson refused. */
-    private static String where(JacksonException e) {
-        var path = new StringBuilder();
-        for (JacksonException.Reference r : e.getPath()) {
-            String name = r.getPropertyName();
-            path.append(name == null ? "[" + r.getIndex() + "]" : path.isEmpty() ? name : "." + name);
-        }
-        return path.isEmpty() ? "" : " (at " + path + ")";
     }
 
     /** The table names exactly the tensors that are there, in their order. */

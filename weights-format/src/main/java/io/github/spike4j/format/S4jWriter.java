@@ -22,10 +22,6 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.zip.CRC32;
 
-import org.apache.commons.compress.archivers.zip.Zip64Mode;
-import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
-import org.apache.commons.compress.archivers.zip.ZipArchiveOutputStream;
-
 /**
  * Writes a {@code .s4j} file. Tensors go to {@code OUT.work/} as they come; {@link #finish} assembles them there, checks the
  * result as a reader would, syncs and renames, so that OUT is either absent, its old self or complete. Equal calls give equal
@@ -276,7 +272,7 @@ public final class S4jWriter implements AutoCloseable {
     public static long size(Manifest manifest, Map<String, Integer> entries) {
         var all = new LinkedHashMap<String, Long>();
         var tensors = manifest.tensors().stream().map(t -> t.withSha256("0".repeat(64))).toList();
-        all.put(Container.MANIFEST, (long) Json.WRITER.writeValueAsBytes(manifest.withTensors(tensors)).length);
+        all.put(Container.MANIFEST, (long) JsonWriter.write(manifest.withTensors(tensors)).length);
         new TreeMap<>(entries).forEach((name, bytes) -> all.put(name, (long) bytes));
         tensors.forEach(t -> all.put(Container.TENSORS + t.name(), t.bytes()));
         var placed = new ArrayList<Container.Entry>();
@@ -288,49 +284,45 @@ public final class S4jWriter implements AutoCloseable {
     void assemble(OutputStream to, Manifest manifest) throws IOException {
         Manifest complete = manifest.withTensors(written.values().stream().map(Block::tensor).toList());
         Checks.structure(out, complete);
-        byte[] json = Json.WRITER.writeValueAsBytes(complete);
+        byte[] json = JsonWriter.write(complete);
         if (json.length > Container.MAX_MANIFEST || 1 + entries.size() + written.size() > Container.MAX_ENTRIES) {
             throw new IllegalArgumentException("too many tensors for one file");
         }
-        // over a stream, not a channel: there Commons Compress checks the announced CRC instead of correcting it;
-        // not closed: that would close the file before it is synced
-        @SuppressWarnings("resource")
-        var zip = new ZipArchiveOutputStream(to);
-        zip.setUseZip64(Zip64Mode.AsNeeded);
-        put(zip, Container.MANIFEST, json);
+        var placed = new ArrayList<Container.Entry>();
+        put(to, placed, Container.MANIFEST, json);
         for (var e : entries.entrySet()) {
-            put(zip, e.getKey(), e.getValue());
+            put(to, placed, e.getKey(), e.getValue());
         }
         byte[] buffer = new byte[CHUNK];
         int i = 0;
         for (Block block : written.values()) {
-            put(zip, Container.TENSORS + block.tensor().name(), block.tensor().bytes(), block.crc());
+            place(to, placed, Container.TENSORS + block.tensor().name(), block.tensor().bytes(), block.crc());
+            var crc = new CRC32();
+            long bytes = 0;
             try (InputStream in = Files.newInputStream(work.block(i++))) {
-                for (int n; (n = in.read(buffer)) >= 0; ) {
-                    zip.write(buffer, 0, n);
+                for (int n; (n = in.read(buffer)) >= 0; bytes += n) {
+                    crc.update(buffer, 0, n);
+                    to.write(buffer, 0, n);
                 }
             }
-            zip.closeArchiveEntry(); // checks size and CRC
+            if (bytes != block.tensor().bytes() || crc.getValue() != block.crc()) {
+                throw new IOException("tensor " + block.tensor().name() + ": its block changed since it was written");
+            }
         }
-        zip.finish();
+        to.write(Container.directory(placed));
     }
 
-    private static void put(ZipArchiveOutputStream zip, String name, byte[] bytes) throws IOException {
+    private static void put(OutputStream to, List<Container.Entry> placed, String name, byte[] bytes) throws IOException {
         var crc = new CRC32();
         crc.update(bytes);
-        put(zip, name, bytes.length, crc.getValue());
-        zip.write(bytes);
-        zip.closeArchiveEntry();
+        place(to, placed, name, bytes.length, crc.getValue());
+        to.write(bytes);
     }
 
-    private static void put(ZipArchiveOutputStream zip, String name, long size, long crc) throws IOException {
-        var entry = new ZipArchiveEntry(name);
-        entry.setMethod(ZipArchiveEntry.STORED);
-        entry.setSize(size);
-        entry.setCrc(crc);
-        entry.setTime(Container.time());
-        entry.setAlignment(Container.alignment(name, size));
-        zip.putArchiveEntry(entry);
+    /** Writes the header of the next entry. */
+    private static void place(OutputStream to, List<Container.Entry> placed, String name, long size, long crc) throws IOException {
+        placed.add(new Container.Entry(name, placed.isEmpty() ? 0 : placed.getLast().end(), size, crc));
+        to.write(Container.localHeader(placed.getLast()));
     }
 
     private void requireOpen() {

@@ -1,9 +1,7 @@
 package io.github.spike4j.format;
 
-
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
+import java.util.List;
+import java.util.Map;
 
 /** Manifests of earlier versions as this version writes them (SPEC.md, "Versions"). */
 final class Versions {
@@ -13,62 +11,61 @@ final class Versions {
      * Adds to a version 1 manifest what its absence meant. A manifest whose parts have not the types that version 1 prescribes, or that has
      * fields of version 2 already, stays as it is: reading it as version 2 says what is wrong.
      */
-    static void upgrade(ObjectNode manifest) {
-        if (!manifest.path("formatVersion").isInt() || manifest.get("formatVersion").intValue() != 1) {
+    static void upgrade(Map<String, Object> manifest) {
+        if (!Long.valueOf(1).equals(manifest.get("formatVersion"))) {
             return;
         }
-        if (manifest.get("architecture") instanceof ObjectNode a && architecture(a)) {
-            manifest.put("formatVersion", Manifest.VERSION);
+        if (object(manifest.get("architecture")) instanceof Map<String, Object> a && architecture(a)) {
+            manifest.put("formatVersion", (long) Manifest.VERSION);
         }
-        add(manifest.get("inputGroups"), "hadamard", false);
-        if (manifest.get("linears") instanceof ObjectNode all) {
-            for (var e : all.properties()) {
-                nulls(e.getValue(), "steps");
-            }
+        for (Object group : values(manifest.get("inputGroups"))) {
+            add(group, "hadamard", false);
         }
-        if (manifest.get("attention") instanceof ObjectNode attention && !attention.has("vMode") && !attention.has("kRanges")
-                && !attention.has("hadamard")) {
-            attention.put("vMode", "token").put("kRanges", "separate").put("hadamard", false);
-            if (attention.get("layers") instanceof ArrayNode layers) {
-                for (JsonNode layer : layers) {
-                    nulls(layer, "vScale");
-                    nulls(layer, "vZero");
-                }
+        for (Object linear : values(manifest.get("linears"))) {
+            add(linear, "steps", null);
+        }
+        Object attention = manifest.get("attention");
+        add(attention, "vMode", "token");
+        add(attention, "kRanges", "separate");
+        add(attention, "hadamard", false);
+        if (attention instanceof Map<?, ?> m && m.get("layers") instanceof List<?> layers) {
+            for (Object layer : layers) {
+                add(layer, "vScale", null);
+                add(layer, "vZero", null);
             }
         }
     }
 
     /** Whether the fields of version 1 are there; then those of version 2 are, too. */
-    private static boolean architecture(ObjectNode a) {
-        JsonNode theta = a.path("ropeTheta");
-        int headDim = a.path("headDim").isInt() ? a.get("headDim").intValue() : 0;
-        int layers = a.path("layers").isInt() ? a.get("layers").intValue() : 0;
-        if (!theta.isNumber() || headDim < 2 || headDim > 256 || layers < 1 || layers > 1024 || a.has("ropes") || a.has("activation")) {
+    private static boolean architecture(Map<String, Object> a) {
+        if (!(a.get("ropeTheta") instanceof Number theta && a.get("headDim") instanceof Long headDim && a.get("layers") instanceof Long layers)
+                || headDim < 2 || headDim > 256 || layers < 1 || layers > 1024 || a.containsKey("ropes") || a.containsKey("activation")) {
             return false;
         }
         a.remove("ropeTheta");
-        var now = Json.MAPPER.<ObjectNode>valueToTree(Architecture.llama(layers, 1, 1, 1, 1, headDim, 1, 1, 0, theta.doubleValue(), false));
-        now.properties().forEach(e -> {
-            if (!a.has(e.getKey())) {
-                a.set(e.getKey(), e.getValue());
-            }
-        });
+        var now = Architecture.llama(layers.intValue(), 1, 1, 1, 1, headDim.intValue(), 1, 1, 0, theta.doubleValue(), false);
+        try {
+            object(JsonReader.read(JsonWriter.write(now))).forEach(a::putIfAbsent);
+        } catch (JsonException | IllegalArgumentException e) {
+            return false; // a theta that has no powers
+        }
         return true;
     }
 
-    private static void add(JsonNode map, String field, boolean value) {
-        if (map instanceof ObjectNode all) {
-            for (var e : all.properties()) {
-                if (e.getValue() instanceof ObjectNode o && !o.has(field)) {
-                    o.put(field, value);
-                }
-            }
-        }
+    @SuppressWarnings("unchecked") // JsonReader's objects
+    private static Map<String, Object> object(Object tree) {
+        return tree instanceof Map<?, ?> m ? (Map<String, Object>) m : null;
     }
 
-    private static void nulls(JsonNode node, String field) {
-        if (node instanceof ObjectNode o && !o.has(field)) {
-            o.putNull(field);
+    private static Iterable<Object> values(Object tree) {
+        var map = object(tree);
+        return map == null ? List.of() : map.values();
+    }
+
+    private static void add(Object tree, String field, Object value) {
+        var map = object(tree);
+        if (map != null && !map.containsKey(field)) {
+            map.put(field, value);
         }
     }
 }

@@ -26,7 +26,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 
-import tools.jackson.core.JacksonException;
 
 /**
  * {@code OUT.work}: what a writer has done so far, in a form that survives its end at any moment.
@@ -143,7 +142,7 @@ final class WorkFolder {
     void start(String newJob) throws IOException {
         clear();
         Files.createDirectories(folder.resolve("blocks"));
-        append(Json.MAPPER.writeValueAsString(newJob));
+        append(JsonWriter.line(newJob));
         job = newJob;
     }
 
@@ -187,7 +186,7 @@ final class WorkFolder {
     }
 
     void commit(Commit commit) throws IOException {
-        append(Json.MAPPER.writeValueAsString(commit));
+        append(JsonWriter.line(commit));
         commits.put(commit.block, commit);
     }
 
@@ -222,12 +221,12 @@ final class WorkFolder {
             }
             try {
                 if (job == null) {
-                    job = Json.MAPPER.readValue(line.substring(9), String.class);
+                    job = (String) JsonReader.read(line.substring(9).getBytes(StandardCharsets.UTF_8));
                 } else {
-                    Commit c = Json.MAPPER.readValue(line.substring(9), Commit.class);
+                    Commit c = JsonBinder.read(line.substring(9).getBytes(StandardCharsets.UTF_8), Commit.class);
                     commits.put(c.block, c);
                 }
-            } catch (JacksonException e) {
+            } catch (JsonException | ClassCastException e) {
                 break; // of another version
             }
         }

@@ -26,13 +26,13 @@ final class Forge {
     }
 
     ObjectNode manifest() {
-        return (ObjectNode) Json.MAPPER.readTree(contents.get("manifest.json"));
+        return (ObjectNode) Trees.MAPPER.readTree(contents.get("manifest.json"));
     }
 
     Forge manifest(Consumer<ObjectNode> change) {
         ObjectNode tree = manifest();
         change.accept(tree);
-        return text(Json.MAPPER.writeValueAsString(tree));
+        return text(Trees.MAPPER.writeValueAsString(tree));
     }
 
     Forge text(String manifest) {

@@ -132,8 +132,8 @@ class FuzzTest {
                 forge.text(sound);
                 ObjectNode tree = forge.manifest();
                 Place place = places(tree).get(i);
-                place.set(Json.MAPPER.readTree(value));
-                forge.text(Json.MAPPER.writeValueAsString(tree));
+                place.set(Trees.MAPPER.readTree(value));
+                forge.text(Trees.MAPPER.writeValueAsString(tree));
                 opensAndVerifies(forge.write(dir.resolve("hostile.s4j")), place + " = " + value);
             }
         }

@@ -83,7 +83,7 @@ class GoldenTest {
     /** Every entry with offset, size and checksums, and a code and sum of each weight, as the second reader sees them. */
     private static String listing(Path file) throws IOException {
         Map<String, PlainReader.Entry> entries = PlainReader.list(file);
-        JsonNode manifest = Json.MAPPER.readTree(PlainReader.read(file, entries.get("manifest.json")));
+        JsonNode manifest = Trees.MAPPER.readTree(PlainReader.read(file, entries.get("manifest.json")));
         var text = new StringBuilder();
         for (var e : entries.entrySet()) {
             byte[] data = PlainReader.read(file, e.getValue());

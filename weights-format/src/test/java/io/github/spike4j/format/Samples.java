@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /** A small model with every layout, encoding and option of the format; its numbers mean nothing. */
@@ -60,7 +61,7 @@ final class Samples {
         provenance.put("source", "random numbers");
         provenance.put("tool", "Samples");
         return new Manifest(Manifest.VERSION, a, dense ? "dense" : "spiking",
-                Json.MAPPER.readTree("{\"name\": \"rtn\", \"weights\": {\"bits\": 4, \"clip\": 0.975}}"), groups, linears, at,
+                new TreeMap<>(Map.of("name", "rtn", "weights", new TreeMap<>(Map.of("bits", 4L, "clip", 0.975)))), groups, linears, at,
                 List.of(), new TokenizerInfo(1, new int[] {2}, true), provenance, "Apache-2.0");
     }
 

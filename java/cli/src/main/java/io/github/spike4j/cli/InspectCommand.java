@@ -25,7 +25,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import tools.jackson.databind.JsonNode;
 
 /** {@code spike4j inspect}. */
 @Command(name = "inspect", description = "Show what is in a .s4j file or another project's checkpoint, without reading weights.",
@@ -45,7 +44,7 @@ final class InspectCommand implements Callable<Integer> {
     private Report report;
 
     /** The {@code --json} form: the file, then the manifest. */
-    record Result(String file, long fileBytes, int formatVersion, Architecture architecture, String compute, JsonNode recipe,
+    record Result(String file, long fileBytes, int formatVersion, Architecture architecture, String compute, Map<String, Object> recipe,
             Map<String, InputGroup> inputGroups, Map<String, Linear> linears, Attention attention, List<TensorInfo> tensors,
             TokenizerInfo tokenizer, Map<String, String> provenance, String license, List<String> entries) {}
 
@@ -76,7 +75,7 @@ final class InspectCommand implements Callable<Integer> {
         line(text, "file", "%s (%,d bytes, format %d)", r.file, r.fileBytes, r.formatVersion);
         architecture(text, r.architecture);
         line(text, "compute", "%s", r.compute);
-        line(text, "recipe", "%s", r.recipe == null ? "none" : r.recipe.path("name").asString("unnamed"));
+        line(text, "recipe", "%s", r.recipe == null ? "none" : r.recipe.getOrDefault("name", "unnamed"));
         if (!r.inputGroups.isEmpty()) {
             line(text, "groups", "%s", segments(r));
         }

@@ -235,7 +235,7 @@ final class ModelFile {
         boolean spiking = recipe.compute() == Recipe.Compute.SPIKING;
         var at = spiking ? new Attention(recipe.qBits(), new int[] {recipe.kBits(), recipe.kSalientBits()},
                 new int[] {recipe.vBits(), recipe.vSalientBits()}, recipe.k().toString(), "token", "separate", false, attention) : null;
-        writer.finish(new Manifest(Manifest.VERSION, architecture, recipe.compute().toString(), Recipes.toJson(recipe), groups, linears, at,
+        writer.finish(new Manifest(Manifest.VERSION, architecture, recipe.compute().toString(), Recipes.toMap(recipe), groups, linears, at,
                 List.of(), tokenizer, provenance, license));
     }
 }

@@ -146,6 +146,12 @@ public final class Recipes {
         return JSON.valueToTree(recipe);
     }
 
+    /** What the manifest says of a recipe. */
+    @SuppressWarnings("unchecked") // an object
+    static Map<String, Object> toMap(Recipe recipe) {
+        return JSON.convertValue(toJson(recipe), Map.class);
+    }
+
     private static Recipe read(JsonNode fields, String where) {
         for (var field : toJson(BUILT_IN == null ? plain("any", 4, 4) : named("w4a4")).propertyNames()) {
             if (!fields.has(field)) {

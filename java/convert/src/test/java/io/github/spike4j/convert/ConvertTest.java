@@ -74,7 +74,7 @@ class ConvertTest {
         assertEquals(-1, Files.mismatch(one, three));
         try (var file = S4jFile.open(one)) {
             file.verify((name, bytes) -> { });
-            assertEquals(recipe.name(), file.manifest().recipe().get("name").asString());
+            assertEquals(recipe.name(), file.manifest().recipe().get("name"));
         }
         try (var files = Files.list(dir)) {
             assertEquals(List.of("one.s4j", "text.txt", "three.s4j", "tiny"), files.map(p -> p.getFileName().toString()).sorted().toList());
