@@ -277,9 +277,8 @@ final class Oracle {
         var rope = m.a.ropes().get(m.a.layerRopes().get(layer));
         for (int i = 0; i < d / 2; i++) {
             double period = rope.periods().get(i);
-            double angle = period == 0 ? 0 : position / period;
-            float c = (float) (StrictMath.cos(angle) * rope.magnitude());
-            float s = (float) (StrictMath.sin(angle) * rope.magnitude());
+            float c = period == 0 ? 1 : (float) (StrictMath.cos(position / period) * rope.magnitude());
+            float s = period == 0 ? 0 : (float) (StrictMath.sin(position / period) * rope.magnitude());
             float x0 = qkv[head * d + i];
             float x1 = qkv[head * d + d / 2 + i];
             y[i] = Math.fma(x0, c, -(x1 * s));

@@ -43,8 +43,10 @@ final class Calibration implements AutoCloseable {
     private final int length;
     /** Residual: f32 [count][length][hidden]. */
     private final MemorySegment residual;
-    private final float[] cos;
-    private final float[] sin;
+    private final Activation activation;
+    /** Rotations N5 of each rope: [position][headDim / 2]. */
+    private final float[][] cos;
+    private final float[][] sin;
 
     /** @param starts first token of each segment */
     Calibration(Checkpoint source, Recipe recipe, int[] tokens, int[] starts, int length, Kernels kernels, Workers workers) {
@@ -61,17 +63,24 @@ final class Calibration implements AutoCloseable {
         for (int s = 0; s < count; s++) {
             for (int t = 0; t < length; t++) {
                 table.read(tokens[starts[s] + t], row, 0);
+                for (int c = 0; c < row.length; c++) {
+                    row[c] *= a.embeddingScale();
+                }
                 put(row, residual, ((long) s * length + t) * a.hidden());
             }
         }
+        activation = Activation.of(a.activation());
         int half = a.headDim() / 2;
-        cos = new float[length * half];
-        sin = new float[length * half];
-        for (int i = 0; i < half; i++) {
-            double frequency = 1 / a.ropes().getFirst().periods().get(i);
-            for (int t = 0; t < length; t++) {
-                cos[t * half + i] = (float) StrictMath.cos(t * frequency);
-                sin[t * half + i] = (float) StrictMath.sin(t * frequency);
+        cos = new float[a.ropes().size()][length * half];
+        sin = new float[a.ropes().size()][length * half];
+        for (int r = 0; r < a.ropes().size(); r++) {
+            var rope = a.ropes().get(r);
+            for (int i = 0; i < half; i++) {
+                double period = rope.periods().get(i);
+                for (int t = 0; t < length; t++) {
+                    cos[r][t * half + i] = period == 0 ? 1 : (float) (StrictMath.cos(t / period) * rope.magnitude());
+                    sin[r][t * half + i] = period == 0 ? 0 : (float) (StrictMath.sin(t / period) * rope.magnitude());
+                }
             }
         }
     }
@@ -165,7 +174,11 @@ final class Calibration implements AutoCloseable {
             int hidden = a.hidden();
             int rows = a.qkvRows();
             var attentionNorm = norm(Weight.ATTENTION_NORM);
+            var attentionPostNorm = a.postNorms() ? norm(Weight.ATTENTION_POST_NORM) : null;
             var ffnNorm = norm(Weight.FFN_NORM);
+            var ffnPostNorm = a.postNorms() ? norm(Weight.FFN_POST_NORM) : null;
+            var qNorm = a.qkNorm() ? norm(Weight.Q_NORM) : null;
+            var kNorm = a.qkNorm() ? norm(Weight.K_NORM) : null;
             var normed = scope.allocate(4L * length * hidden, 64);
             var qkv = scope.allocate(4L * length * rows, 64);
             var attended = scope.allocate(4L * length * q, 64);
@@ -174,36 +187,52 @@ final class Calibration implements AutoCloseable {
             var kvSums = new KvSums();
             for (int s = 0; s < count; s++) {
                 var x = residual.asSlice(4L * s * length * hidden, 4L * length * hidden);
-                rmsNorm(x, attentionNorm, normed);
+                rmsNorm(x, attentionNorm, normed, false);
                 dense(weights.get(Site.ATTENTION_IN), normed, qkv, false);
                 site(Site.ATTENTION_IN, normed, qkv);
+                if (a.qkNorm()) {
+                    headNorm(qkv, qNorm, 0, a.heads());
+                    headNorm(qkv, kNorm, a.heads(), a.kvHeads());
+                }
                 var values = new float[length * rows];
                 get(qkv, 0, values);
                 put(kvSums.attend(values), attended, 0);
-                outputSite(Site.ATTENTION_OUT, attended, x);
-                rmsNorm(x, ffnNorm, normed);
+                outputSite(Site.ATTENTION_OUT, attended, normed, attentionPostNorm, x);
+                rmsNorm(x, ffnNorm, normed, false);
                 dense(weights.get(Site.FFN_IN), normed, gateUp, false);
                 site(Site.FFN_IN, normed, gateUp);
-                workers.run(Math.ceilDiv(length, ROWS), i -> kernels.glu(Activation.SILU, gateUp, 2 * a.intermediate(), a.intermediate(), inner,
+                workers.run(Math.ceilDiv(length, ROWS), i -> kernels.glu(activation, gateUp, 2 * a.intermediate(), a.intermediate(), inner,
                         a.intermediate(), i * ROWS, Math.min(length, (i + 1) * ROWS)));
-                outputSite(Site.FFN_HIDDEN, inner, x);
+                outputSite(Site.FFN_HIDDEN, inner, normed, ffnPostNorm, x);
             }
             kvSums.finish();
             return new LayerStats(sites, kvStats);
         }
 
         private MemorySegment norm(Weight w) {
-            var segment = scope.allocate(4L * a.hidden(), 64);
-            put(source.weight(w, layer).values(), segment, 0);
+            var values = source.weight(w, layer).values();
+            var segment = scope.allocate(4L * values.length, 64);
+            put(values, segment, 0);
             return segment;
         }
 
-        private void rmsNorm(MemorySegment x, MemorySegment weight, MemorySegment y) {
-            workers.run(Math.ceilDiv(length, ROWS), i -> {
-                if (!kernels.rmsNorm(x, a.hidden(), weight, a.hidden(), a.normEps(), y, a.hidden(), false, i * ROWS, Math.min(length, (i + 1) * ROWS))) {
-                    throw new ConversionException("calibration: the residual of layer " + layer + " is not finite; are the weights sound?");
-                }
-            });
+        private void rmsNorm(MemorySegment x, MemorySegment weight, MemorySegment y, boolean add) {
+            workers.run(Math.ceilDiv(length, ROWS), i -> finite(kernels.rmsNorm(x, a.hidden(), weight, a.hidden(), a.normEps(), y, a.hidden(), add,
+                    i * ROWS, Math.min(length, (i + 1) * ROWS))));
+        }
+
+        /** Norm of heads [first, first + n) of each row of qkv, which is whole heads. */
+        private void headNorm(MemorySegment qkv, MemorySegment weight, int first, int n) {
+            int d = a.headDim();
+            int perRow = a.qkvRows() / d;
+            workers.run(length, t -> finite(kernels.rmsNorm(qkv, d, weight, d, a.normEps(), qkv, d, false, t * perRow + first,
+                    t * perRow + first + n)));
+        }
+
+        private void finite(boolean ok) {
+            if (!ok) {
+                throw new ConversionException("calibration: the residual of layer " + layer + " is not finite; are the weights sound?");
+            }
         }
 
         private void dense(DenseWeights w, MemorySegment x, MemorySegment y, boolean add) {
@@ -215,18 +244,21 @@ final class Calibration implements AutoCloseable {
             });
         }
 
-        /** A site whose linears' outputs are added to the residual. */
-        private void outputSite(Site site, MemorySegment input, MemorySegment x) {
-            if (paper) {
-                try (var temporary = Arena.ofShared()) {
-                    var y = temporary.allocate(4L * length * a.hidden(), 64);
-                    dense(weights.get(site), input, y, false);
-                    site(site, input, y);
-                }
-            } else {
-                site(site, input, null);
+        /**
+         * A site whose linears' outputs are added to the residual {@code x}, through a norm if there is one.
+         *
+         * @param y room for the outputs
+         */
+        private void outputSite(Site site, MemorySegment input, MemorySegment y, MemorySegment norm, MemorySegment x) {
+            if (paper || norm != null) {
+                dense(weights.get(site), input, y, false);
             }
-            dense(weights.get(site), input, x, true);
+            site(site, input, y);
+            if (norm != null) {
+                rmsNorm(y, norm, x, true);
+            } else {
+                dense(weights.get(site), input, x, true);
+            }
         }
 
         /** Counts the inputs, and with the paper's saliency what the outputs {@code y} send back. */
@@ -282,6 +314,10 @@ final class Calibration implements AutoCloseable {
             }
 
             private void rotate(float[] qkv, int rows) {
+                int rope = a.layerRopes().get(layer);
+                if (rope < 0) {
+                    return;
+                }
                 int half = d / 2;
                 for (int t = 0; t < length; t++) {
                     for (int h = 0; h < a.heads() + a.kvHeads(); h++) {
@@ -289,8 +325,8 @@ final class Calibration implements AutoCloseable {
                         for (int i = 0; i < half; i++) {
                             float x0 = qkv[at + i];
                             float x1 = qkv[at + half + i];
-                            float c = cos[t * half + i];
-                            float s = sin[t * half + i];
+                            float c = cos[rope][t * half + i];
+                            float s = sin[rope][t * half + i];
                             qkv[at + i] = Math.fma(x0, c, -(x1 * s));
                             qkv[at + half + i] = Math.fma(x1, c, x0 * s);
                         }
@@ -312,21 +348,25 @@ final class Calibration implements AutoCloseable {
                         scoreToken(qkv, at, head);
                     }
                 }
-                float kappa = (float) (1 / StrictMath.sqrt(d));
+                int window = a.layerWindows().get(layer);
                 var scores = new float[length];
                 var query = new float[d];
                 var acc = new float[d];
                 for (int h = head * group; h < (head + 1) * group; h++) {
                     for (int t = 0; t < length; t++) {
                         int n = t + 1;
-                        java.util.Arrays.fill(scores, 0, n, 0);
+                        int seen = window == 0 ? 0 : Math.max(0, n - window);
+                        java.util.Arrays.fill(scores, seen, n, 0);
                         for (int c = 0; c < d; c++) {
-                            query[c] = qkv[t * rows + h * d + c] * kappa;
+                            query[c] = qkv[t * rows + h * d + c] * a.attentionScale();
                         }
-                        combine(query, keys, d, scores, n);
-                        float sum = softmax(scores, n);
+                        combine(query, keys, 0, d, scores, seen, n);
+                        for (int p = seen; a.attentionSoftcap() > 0 && p < n; p++) {
+                            scores[p] = Numerics.softcap(scores[p], a.attentionSoftcap());
+                        }
+                        float sum = softmax(scores, seen, n);
                         java.util.Arrays.fill(acc, 0);
-                        combine(scores, values, n, acc, d);
+                        combine(scores, values, seen, n, acc, 0, d);
                         for (int c = 0; c < d; c++) {
                             float o = acc[c] / sum;
                             out[t * q + h * d + c] = o;
@@ -413,41 +453,42 @@ final class Calibration implements AutoCloseable {
         }
     }
 
-    /** y += the sum over k of a[k] * x[k], four k at a time. */
-    private static void combine(float[] a, float[][] x, int k, float[] y, int n) {
-        int j = 0;
-        for (; j + 4 <= k; j += 4) {
-            combine4(a[j], x[j], a[j + 1], x[j + 1], a[j + 2], x[j + 2], a[j + 3], x[j + 3], y, n);
+    /** y[i] += the sum over k of a[k] * x[k][i], for k in [k0, k1), four at a time, and i in [from, to). */
+    private static void combine(float[] a, float[][] x, int k0, int k1, float[] y, int from, int to) {
+        int j = k0;
+        for (; j + 4 <= k1; j += 4) {
+            combine4(a[j], x[j], a[j + 1], x[j + 1], a[j + 2], x[j + 2], a[j + 3], x[j + 3], y, from, to);
         }
-        for (; j < k; j++) {
+        for (; j < k1; j++) {
             var xj = x[j];
-            for (int i = 0; i < n; i++) {
+            for (int i = from; i < to; i++) {
                 y[i] += a[j] * xj[i];
             }
         }
     }
 
-    private static void combine4(float a0, float[] x0, float a1, float[] x1, float a2, float[] x2, float a3, float[] x3, float[] y, int n) {
-        for (int i = 0; i < n; i++) {
+    private static void combine4(float a0, float[] x0, float a1, float[] x1, float a2, float[] x2, float a3, float[] x3, float[] y, int from,
+            int to) {
+        for (int i = from; i < to; i++) {
             y[i] += a0 * x0[i] + a1 * x1[i] + (a2 * x2[i] + a3 * x3[i]);
         }
     }
 
-    /** Replaces scores by their exponentials (N6, so that every Java gives the same) and returns the sum. */
-    private static float softmax(float[] s, int n) {
-        float max = s[0];
-        for (int i = 1; i < n; i++) {
+    /** Replaces scores [from, to) by their exponentials (N6, so that every Java gives the same) and returns the sum. */
+    private static float softmax(float[] s, int from, int to) {
+        float max = s[from];
+        for (int i = from + 1; i < to; i++) {
             max = Math.max(max, s[i]);
         }
-        for (int i = 0; i < n; i++) {
+        for (int i = from; i < to; i++) {
             s[i] = Numerics.exp(s[i] - max);
         }
         float even = 0;
         float odd = 0;
-        for (int i = 0; i + 1 < n; i += 2) {
+        for (int i = from; i + 1 < to; i += 2) {
             even += s[i];
             odd += s[i + 1];
         }
-        return even + odd + (n % 2 == 0 ? 0 : s[n - 1]);
+        return even + odd + ((to - from) % 2 == 0 ? 0 : s[to - 1]);
     }
 }

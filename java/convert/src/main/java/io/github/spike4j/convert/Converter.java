@@ -107,8 +107,16 @@ public final class Converter {
             file.embedding(source.weight(Weight.EMBEDDING, 0));
             for (int layer = 0; layer < a.layers(); layer++) {
                 var name = "layers." + layer + ".";
-                file.floats(name + "attn_norm", source.weight(Weight.ATTENTION_NORM, layer).values(), a.hidden());
-                file.floats(name + "ffn_norm", source.weight(Weight.FFN_NORM, layer).values(), a.hidden());
+                norm(file, name + "attn_norm", Weight.ATTENTION_NORM, layer);
+                norm(file, name + "ffn_norm", Weight.FFN_NORM, layer);
+                if (a.qkNorm()) {
+                    norm(file, name + "q_norm", Weight.Q_NORM, layer);
+                    norm(file, name + "k_norm", Weight.K_NORM, layer);
+                }
+                if (a.postNorms()) {
+                    norm(file, name + "attn_post_norm", Weight.ATTENTION_POST_NORM, layer);
+                    norm(file, name + "ffn_post_norm", Weight.FFN_POST_NORM, layer);
+                }
                 LayerStats stats = null;
                 if (calibration != null) {
                     progress("layer " + layer + ": calibrate");
@@ -121,13 +129,17 @@ public final class Converter {
                     dense(file, layer);
                 }
             }
-            file.floats("final_norm", source.weight(Weight.NORM, 0).values(), a.hidden());
+            norm(file, "final_norm", Weight.NORM, 0);
             progress("lm_head");
             head(file);
             progress("assemble");
             file.finish(tokenizer, provenance, request.license() == null ? source.license() : request.license());
             progress("done");
         }
+    }
+
+    private void norm(ModelFile file, String name, Weight weight, int layer) throws IOException {
+        file.floats(name, source.weight(weight, layer).values(), Checkpoint.shape(a, weight)[1]);
     }
 
     private void progress(String phase) {

@@ -110,6 +110,14 @@ public final class SyntheticModel {
                 var name = "layers." + layer + ".";
                 file.floats(name + "attn_norm", ones(a.hidden()), a.hidden());
                 file.floats(name + "ffn_norm", ones(a.hidden()), a.hidden());
+                if (a.qkNorm()) {
+                    file.floats(name + "q_norm", ones(a.headDim()), a.headDim());
+                    file.floats(name + "k_norm", ones(a.headDim()), a.headDim());
+                }
+                if (a.postNorms()) {
+                    file.floats(name + "attn_post_norm", ones(a.hidden()), a.hidden());
+                    file.floats(name + "ffn_post_norm", ones(a.hidden()), a.hidden());
+                }
                 layer(file, layer);
             }
             file.floats("final_norm", ones(a.hidden()), a.hidden());

@@ -1,9 +1,16 @@
 package io.github.spike4j.kernels;
 
+import java.util.Locale;
+
 /** The function of the gate (SPEC.md, N9). */
 public enum Activation {
     /** g / (1 + exp(-g)). */
     SILU,
     /** GELU by tanh. */
-    GELU_TANH
+    GELU_TANH;
+
+    /** By its name in a manifest: {@code silu}, {@code gelu_tanh}. */
+    public static Activation of(String name) {
+        return valueOf(name.toUpperCase(Locale.ROOT));
+    }
 }

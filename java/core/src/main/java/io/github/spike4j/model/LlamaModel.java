@@ -213,20 +213,13 @@ public final class LlamaModel {
      */
     public void rope(int rope, MemorySegment table, int from, int to) {
         int half = architecture.headDim() / 2;
-        var period = new double[half]; // 0 is an angle of 0
-        double magnitude = 1;
-        if (rope >= 0) {
-            magnitude = architecture.ropes().get(rope).magnitude();
-            for (int i = 0; i < half; i++) {
-                period[i] = architecture.ropes().get(rope).periods().get(i);
-            }
-        }
-        for (int p = from; p < to; p++) {
-            for (int i = 0; i < half; i++) {
-                double angle = period[i] == 0 ? 0 : p / period[i];
+        var of = rope < 0 ? null : architecture.ropes().get(rope);
+        for (int i = 0; i < half; i++) {
+            double period = of == null ? 0 : of.periods().get(i);
+            for (int p = from; p < to; p++) {
                 long at = 2L * p * half + i;
-                table.setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) (StrictMath.cos(angle) * magnitude));
-                table.setAtIndex(ValueLayout.JAVA_FLOAT, at + half, (float) (StrictMath.sin(angle) * magnitude));
+                table.setAtIndex(ValueLayout.JAVA_FLOAT, at, period == 0 ? 1 : (float) (StrictMath.cos(p / period) * of.magnitude()));
+                table.setAtIndex(ValueLayout.JAVA_FLOAT, at + half, period == 0 ? 0 : (float) (StrictMath.sin(p / period) * of.magnitude()));
             }
         }
     }
@@ -242,11 +235,6 @@ public final class LlamaModel {
 
         List<Phase> phases() {
             var a = architecture;
-            var activation = switch (a.activation()) {
-                case "silu" -> Activation.SILU;
-                case "gelu_tanh" -> Activation.GELU_TANH;
-                default -> throw new SpikeException.UnsupportedModel(file.path() + ": activation " + a.activation() + " is not supported");
-            };
             list.add(new Phase.Embed(file.tensor("embedding"), file.isBf16("embedding"), a.embeddingScale()));
             for (int l = 0; l < a.layers(); l++) {
                 var name = "layers." + l + ".";
@@ -258,7 +246,7 @@ public final class LlamaModel {
                 branch(l, "attn_out", new Phase.Source.Plain(Buffer.ATTENTION), name + "attn_o", name + "attn_post_norm");
                 inputs(l, "ffn_in", norm(name + "ffn_norm", Buffer.RESIDUAL), Buffer.GATE_UP, false,
                         fused(name + "ffn_gate_up", name + "ffn_gate", name + "ffn_up"));
-                branch(l, "ffn_hidden", new Phase.Source.Gated(activation), name + "ffn_down", name + "ffn_post_norm");
+                branch(l, "ffn_hidden", new Phase.Source.Gated(Activation.of(a.activation())), name + "ffn_down", name + "ffn_post_norm");
             }
             list.add(new Phase.Select());
             inputs(-1, "head_in", norm("final_norm", Buffer.HEAD), Buffer.LOGITS, false, List.of("lm_head"));

@@ -38,9 +38,8 @@ class RopeTablesTest {
                     assertEquals(1f, at(ropes.table(-1), p, i));
                     assertEquals(0f, at(ropes.table(-1), p, 10 + i));
                     double period = rope.periods().get(i);
-                    double angle = period == 0 ? 0 : p / period;
-                    assertEquals((float) (StrictMath.cos(angle) * rope.magnitude()), at(ropes.table(1), p, i));
-                    assertEquals((float) (StrictMath.sin(angle) * rope.magnitude()), at(ropes.table(1), p, 10 + i));
+                    assertEquals(period == 0 ? 1 : (float) (StrictMath.cos(p / period) * rope.magnitude()), at(ropes.table(1), p, i));
+                    assertEquals(period == 0 ? 0 : (float) (StrictMath.sin(p / period) * rope.magnitude()), at(ropes.table(1), p, 10 + i));
                 }
             }
         }

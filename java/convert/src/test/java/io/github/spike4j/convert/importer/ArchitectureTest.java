@@ -3,10 +3,25 @@ package io.github.spike4j.convert.importer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.spike4j.SpikeEngine;
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.SpikeModel;
+import io.github.spike4j.convert.ConvertRequest;
+import io.github.spike4j.convert.Converter;
+import io.github.spike4j.convert.ProgressListener;
+import io.github.spike4j.convert.Recipes;
+import io.github.spike4j.convert.TinyModel;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.io.TempDir;
@@ -107,6 +122,62 @@ class ArchitectureTest {
                 close(expected[t], actual[t], 1e-6, "position " + t);
             }
         }
+    }
+
+    /** What is converted and run. */
+    @ParameterizedTest
+    @MethodSource("variants")
+    void engine(Variant v) throws IOException {
+        var model = v.model();
+        var expected = model.logits(prompt());
+        var source = model.write(dir.resolve("m"), v.format, v.shards);
+        var file = convert(source, "f32");
+        try (var run = SpikeModel.open(file); var session = run.newSession()) {
+            session.evaluate(prompt(), (position, logits) -> {
+                var actual = new double[logits.length];
+                Arrays.setAll(actual, i -> logits[i]);
+                close(expected[position], actual, 1e-4, "position " + position);
+            });
+        }
+        var hashes = new TreeMap<String, Set<String>>();
+        for (var backend : List.of("java", "vector", "scalar", "avx2")) {
+            for (int threads = 1; threads <= 2; threads++) {
+                try (var engine = SpikeEngine.builder().backend(backend).threads(threads).promptPiece(threads == 1 ? 512 : 7).build();
+                        var run = engine.open(convert(source, "w4a4-t2"))) {
+                    hashes.computeIfAbsent(hash(run, threads == 2), _ -> new TreeSet<>()).add(backend + " " + threads);
+                } catch (SpikeException.Device e) {
+                    System.out.println("skipped: " + backend + ": " + e.getMessage());
+                }
+            }
+        }
+        assertEquals(1, hashes.size(), hashes::toString);
+    }
+
+    private Path convert(Path source, String recipe) throws IOException {
+        var out = dir.resolve(recipe + ".s4j");
+        if (!Files.exists(out)) {
+            var text = Files.writeString(dir.resolve("text.txt"), TinyModel.TEXT);
+            Converter.convert(ConvertRequest.of(source, out, Recipes.named(recipe)).calibration(text).threads(2), ProgressListener.none());
+        }
+        return out;
+    }
+
+    /** Of all logits; with company, in a batch with a session that is ahead, and the second half in a fork. */
+    private static String hash(SpikeModel model, boolean company) {
+        var all = new ArrayList<Float>();
+        int[] ids = prompt();
+        try (var session = model.newSession(); var other = model.newSession()) {
+            if (company) {
+                other.append(Arrays.copyOf(ids, 9));
+            }
+            session.evaluate(Arrays.copyOf(ids, 20), (position, logits) -> IntStream.range(0, logits.length).forEach(i -> all.add(logits[i])));
+            try (var branch = company ? session.fork() : null) {
+                (company ? branch : session).evaluate(Arrays.copyOfRange(ids, 20, ids.length),
+                        (position, logits) -> IntStream.range(0, logits.length).forEach(i -> all.add(logits[i])));
+            }
+        }
+        assertEquals(ids.length * model.info().vocab(), all.size());
+        return Integer.toHexString(all.hashCode());
     }
 
     private static void close(double[] expected, double[] actual, double tolerance, String where) {

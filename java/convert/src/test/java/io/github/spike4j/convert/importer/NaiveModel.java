@@ -5,17 +5,28 @@ import io.github.spike4j.format.Architecture;
 import java.util.Arrays;
 
 /** An imported model as weights-format/SPEC.md defines it, in plain loops of double. */
-final class NaiveModel {
+public final class NaiveModel {
+    /** Sees the input of every linear, token by token. */
+    public interface Observer {
+        void input(Weight linear, int layer, double[] x);
+    }
+
     private final Checkpoint source;
     private final Architecture a;
+    private final Observer observer;
 
     NaiveModel(Checkpoint source) {
+        this(source, (linear, layer, x) -> { });
+    }
+
+    public NaiveModel(Checkpoint source, Observer observer) {
         this.source = source;
+        this.observer = observer;
         a = source.architecture();
     }
 
     /** Logits after each of the ids. */
-    double[][] logits(int[] ids) {
+    public double[][] logits(int[] ids) {
         var x = new double[ids.length][];
         var row = new float[a.hidden()];
         for (int t = 0; t < ids.length; t++) {
@@ -128,6 +139,7 @@ final class NaiveModel {
     }
 
     private double[] linear(double[] x, Weight which, int l) {
+        observer.input(which, l, x);
         var w = source.weight(which, l);
         var bias = which == Weight.LM_HEAD ? null : source.weight(which.bias(), l);
         var b = bias == null ? new float[w.rows()] : bias.values();
