@@ -5,15 +5,14 @@ import io.github.spike4j.convert.tokenizer.GgufTokenizer;
 import io.github.spike4j.convert.tokenizer.TokenizerSource;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -30,7 +29,7 @@ final class GgufCheckpoint implements Checkpoint {
 
     /** Values of {@code general.architecture}. */
     private enum Kind {
-        LLAMA, QWEN2, QWEN3, PHI3, GEMMA, GEMMA2, SMOLLM3;
+        LLAMA, QWEN2, QWEN3, SMOLLM3, PHI3, GRANITE, GEMMA, GEMMA2, GEMMA3;
 
         static Kind of(String name) {
             return Arrays.stream(values()).filter(k -> k.key().equals(name)).findFirst().orElse(null);
@@ -42,21 +41,39 @@ final class GgufCheckpoint implements Checkpoint {
 
         /** Whether RoPE turns channels 2i and 2i + 1 of a head, not i and i + d / 2. */
         boolean isInterleaved() {
-            return this == LLAMA || this == SMOLLM3;
+            return this == LLAMA || this == SMOLLM3 || this == GRANITE;
         }
 
         boolean isGemma() {
-            return this == GEMMA || this == GEMMA2;
+            return this == GEMMA || this == GEMMA2 || this == GEMMA3;
+        }
+
+        boolean hasPostNorms() {
+            return this == GEMMA2 || this == GEMMA3;
+        }
+
+        boolean hasQkNorm() {
+            return this == QWEN3 || this == GEMMA3;
+        }
+
+        /** Every how many layers one sees all, if the others have a window and no key says it; 0: all have it. */
+        int pattern() {
+            return this == GEMMA2 ? 2 : this == GEMMA3 ? 6 : 0;
+        }
+
+        /** Layers of the model of 27 B, whose scores have a scale of their own, for which GGUF has no key; 0: there is none. */
+        int layersOf27B() {
+            return this == GEMMA2 ? 46 : this == GEMMA3 ? 62 : 0;
         }
     }
 
     /** Values of {@code general.architecture} that can be converted, for messages. */
     static final String ARCHITECTURES = Arrays.stream(Kind.values()).map(Kind::key).collect(Collectors.joining(", "));
-    /** Keys of other computations, which no model of the known kinds has. */
-    private static final List<String> FOREIGN = List.of("expert_count", "logit_scale", "residual_scale", "embedding_scale",
-            "attention.scale", "attention.clamp_kqv", "attention.max_alibi_bias", "attention.temperature_scale");
-    /** Gemma 2 of 27 B has this many layers, and a scale of its own, for which GGUF has no key. */
-    private static final int GEMMA2_27B_LAYERS = 46;
+    /** Keys of other computations, which only Granite has. */
+    private static final List<String> GRANITE = List.of("logit_scale", "residual_scale", "embedding_scale", "attention.scale");
+    /** Keys of other computations, which no known model has. */
+    private static final List<String> FOREIGN = List.of("expert_count", "attention.clamp_kqv", "attention.max_alibi_bias",
+            "attention.temperature_scale");
     /** In SmolLM 3 every fourth layer has no RoPE. */
     private static final int SMOLLM3_NOPE = 4;
 
@@ -65,15 +82,17 @@ final class GgufCheckpoint implements Checkpoint {
     private final Kind kind;
     private final Architecture architecture;
     private final TokenizerSource tokenizer;
-    /** Source channel of each channel of a rotated head; null where they are as they must be. */
-    private final int[] headOrder;
+    /** The first channels of a head, which RoPE turns. */
+    private final int rotary;
 
     GgufCheckpoint(Path path) {
         try {
             file = new GgufFile(path, arena);
             kind = kind();
-            architecture = Checkpoint.check(path.toString(), read());
-            headOrder = headOrder();
+            refuseForeign();
+            var shape = Checkpoint.check(path.toString(), shape());
+            rotary = rotary(shape.headDim());
+            architecture = Checkpoint.check(path.toString(), special(shape));
             checkTensors();
             tokenizer = GgufTokenizer.read(file);
             if (tokenizer.vocabularySize() > architecture.vocab()) {
@@ -110,21 +129,26 @@ final class GgufCheckpoint implements Checkpoint {
         return known;
     }
 
-    private Architecture read() {
-        for (var key : FOREIGN) {
-            var value = number(key, 0);
-            if (value != 0) {
-                throw bad(kind.key() + "." + key + " is " + value + "; models that need it are not supported");
+    private void refuseForeign() {
+        for (var key : Stream.concat(FOREIGN.stream(), kind == Kind.GRANITE ? Stream.of() : GRANITE.stream()).toList()) {
+            if (number(key, 0) != 0) {
+                throw bad(kind.key() + "." + key + " is " + number(key, 0) + "; models that need it are not supported");
             }
         }
         if (Boolean.FALSE.equals(file.bool(kind.key() + ".attention.causal"))) {
             throw bad("attention is not causal; only models that generate text are supported");
         }
+        if (kind == Kind.GRANITE && Boolean.FALSE.equals(file.bool("granite.rope.scaling.finetuned"))) {
+            throw bad("Granite without RoPE is not supported");
+        }
+    }
+
+    private Architecture shape() {
         int layers = integer("block_count", null);
         int hidden = integer("embedding_length", null);
         int heads = integer("attention.head_count", null);
-        if (heads < 1 || layers < 1) {
-            throw bad("has " + layers + " layers of " + heads + " heads");
+        if (heads < 1) {
+            throw bad(kind.key() + ".attention.head_count is " + heads);
         }
         int headDim = integer("attention.key_length", hidden / heads);
         if (integer("attention.value_length", headDim) != headDim) {
@@ -134,74 +158,114 @@ final class GgufCheckpoint implements Checkpoint {
         if (embedding == null || embedding.length != 2 || embedding[1] > Integer.MAX_VALUE) {
             throw bad("tensor token_embd.weight is missing, or not a matrix");
         }
-        var a = Architecture.llama(layers, hidden, integer("feed_forward_length", null), heads, integer("attention.head_count_kv", heads), headDim,
+        return Architecture.llama(layers, hidden, integer("feed_forward_length", null), heads, integer("attention.head_count_kv", heads), headDim,
                 (int) embedding[1], integer("context_length", null), (float) number("attention.layer_norm_rms_epsilon", null), 10000,
                 !file.has("output.weight"));
-        // Everything below makes lists of these sizes.
-        Checkpoint.check(file.file(), a);
-        double attentionCap = number("attn_logit_softcapping", kind == Kind.GEMMA2 ? 50. : 0.);
-        double logitsCap = number("final_logit_softcapping", kind == Kind.GEMMA2 ? 30. : 0.);
-        if (!(attentionCap >= 0 && attentionCap < 1e6 && logitsCap >= 0 && logitsCap < 1e6)) {
-            throw bad("the soft caps are " + attentionCap + " and " + logitsCap + "; they must be positive, or 0 for none");
+    }
+
+    private Architecture special(Architecture a) {
+        double scoreScale = 1 / StrictMath.sqrt(a.layers() == kind.layersOf27B() ? a.hidden() / a.heads() : a.headDim());
+        double embeddingScale = kind.isGemma() ? StrictMath.sqrt(a.hidden()) : 1;
+        boolean gemma2 = kind == Kind.GEMMA2;
+        boolean[] slides = slides(a.layers());
+        int window = integer("attention.sliding_window", gemma2 ? 4096 : 0);
+        boolean isShort = window < a.context();
+        return a.withActivation(kind.isGemma() ? "gelu_tanh" : "silu", (float) scale("embedding_scale", embeddingScale))
+                .withScores((float) scale("attention.scale", scoreScale), softcap("attn_logit_softcapping", gemma2 ? 50 : 0),
+                        softcap("final_logit_softcapping", gemma2 ? 30 : 0))
+                .withNorms(kind.hasQkNorm(), kind.hasPostNorms())
+                .withRopes(ropes(a), byLayer(a, i -> kind == Kind.GEMMA3 ? slides[i] ? 1 : 0 : kind == Kind.SMOLLM3 && (i + 1) % SMOLLM3_NOPE == 0 ? -1 : 0))
+                .withWindows(byLayer(a, i -> slides[i] && isShort ? window : 0));
+    }
+
+    private static List<Integer> byLayer(Architecture a, IntUnaryOperator f) {
+        return IntStream.range(0, a.layers()).map(f).boxed().toList();
+    }
+
+    /** Whether layers have the window, if there is one. */
+    private boolean[] slides(int layers) {
+        var key = kind.key() + ".attention.sliding_window_pattern";
+        var slides = new boolean[layers];
+        if (file.isArray(key)) {
+            var listed = file.bools(key);
+            if (listed.length != layers) {
+                throw bad(key + " has " + listed.length + " values for " + layers + " layers");
+            }
+            return listed;
         }
-        double scale = kind == Kind.GEMMA2 && layers == GEMMA2_27B_LAYERS ? 1 / StrictMath.sqrt(hidden / heads) : 1 / StrictMath.sqrt(headDim);
-        return a.withActivation(kind.isGemma() ? "gelu_tanh" : "silu", kind.isGemma() ? (float) StrictMath.sqrt(hidden) : 1)
-                .withScores((float) scale, (float) attentionCap, (float) logitsCap)
-                .withNorms(kind == Kind.QWEN3, kind == Kind.GEMMA2)
-                .withRopes(List.of(rope(headDim, a.context())), layerRopes(layers))
-                .withWindows(windows(layers, a.context()));
+        int pattern = integer("attention.sliding_window_pattern", kind.pattern());
+        for (int i = 0; i < layers; i++) {
+            slides[i] = pattern == 0 || (i + 1) % pattern != 0;
+        }
+        return slides;
     }
 
-    private List<Integer> layerRopes(int layers) {
-        return IntStream.range(0, layers).mapToObj(i -> kind == Kind.SMOLLM3 && (i + 1) % SMOLLM3_NOPE == 0 ? -1 : 0).toList();
+    /** A factor that only Granite has a key for; 0 is none. */
+    private double scale(String key, double otherwise) {
+        return kind == Kind.GRANITE && number(key, 0) != 0 ? positive(key, null) : otherwise;
     }
 
-    /** In Gemma 2 the even layers have one. */
-    private List<Integer> windows(int layers, int context) {
-        int window = integer("attention.sliding_window", kind == Kind.GEMMA2 ? 4096 : 0);
-        int effective = window < context ? window : 0;
-        return IntStream.range(0, layers).mapToObj(i -> kind == Kind.GEMMA2 && i % 2 == 1 ? 0 : effective).toList();
+    private float softcap(String key, double otherwise) {
+        double cap = number(key, otherwise);
+        if (!(cap >= 0 && cap < 1e6)) {
+            throw bad("the soft cap " + kind.key() + "." + key + " is " + cap + "; it must be positive, or 0 for none");
+        }
+        return (float) cap;
     }
 
-    private int rotated(int headDim) {
+    // ---- rotations -----------------------------------------------------------------------------------------------------
+
+    private int rotary(int headDim) {
         int n = integer("rope.dimension_count", headDim);
-        if (n < 0 || n > headDim || n % 2 != 0) {
+        if (n < 2 || n > headDim || n % 2 != 0 || n < headDim && kind.isInterleaved()) {
             throw bad(kind.key() + ".rope.dimension_count is " + n + " in heads of " + headDim);
         }
         return n;
     }
 
-    /** The rotation of all layers that have one. */
-    private Rope rope(int headDim, int context) {
-        int rotated = rotated(headDim);
-        double theta = number("rope.freq_base", 10000.);
-        double factor = number("rope.scaling.factor", number("rope.scale_linear", 1.));
-        var type = file.string(kind.key() + ".rope.scaling.type");
-        int original = integer("rope.scaling.original_context_length", context);
-        double magnitude = number("rope.scaling.attn_factor", 1.);
-        var periods = new ArrayList<Double>(Collections.nCopies(headDim / 2, 0.));
-        for (int i = 0; i < rotated / 2; i++) {
-            periods.set(i, StrictMath.pow(theta, 2.0 * i / rotated));
-        }
-        float[] factors = null;
-        switch (type == null ? "linear" : type) {
-            case "none" -> factor = 1;
-            case "linear" -> { }
-            case "longrope" -> factors = factors(context > original ? "rope_factors_long.weight" : "rope_factors_short.weight", rotated / 2);
-            default -> throw bad("rope scaling \"" + type + "\" is not supported; supported are none, linear, yarn, longrope");
-        }
-        if (factors == null && file.has("rope_freqs.weight")) {
-            factors = factors("rope_freqs.weight", rotated / 2);
-        }
-        for (int i = 0; i < rotated / 2; i++) {
-            periods.set(i, periods.get(i) * factor * (factors == null ? 1 : factors[i]));
-        }
-        return new Rope(periods, magnitude);
+    /** One; or that of Gemma 3's full attention, then that of its windows. */
+    private List<Rope> ropes(Architecture a) {
+        var rope = rope(a);
+        return kind != Kind.GEMMA3 ? List.of(rope)
+                : List.of(rope, RopeScaling.rope(RopeScaling.periods(rotary, positive("rope.freq_base_swa", 10000.)), 1, a.headDim()));
     }
 
-    private float[] factors(String tensor, int pairs) {
-        return file.matrix(tensor, 1, pairs).values();
+    /** As llama.cpp rotates, which multiplies YaRN's own magnitude by the file's. */
+    private Rope rope(Architecture a) {
+        double theta = positive("rope.freq_base", 10000.);
+        double factor = number("rope.scaling.factor", number("rope.scale_linear", 0));
+        double stretch = factor == 0 ? 1 : factor;
+        double magnitude = positive("rope.scaling.attn_factor", 1.);
+        int original = integer("rope.scaling.original_context_length", a.context());
+        var type = file.string(kind.key() + ".rope.scaling.type");
+        var plain = RopeScaling.periods(rotary, theta);
+        var periods = switch (type == null ? "linear" : type) {
+            case "none" -> plain;
+            case "linear" -> RopeScaling.linear(plain, stretch);
+            case "yarn" -> {
+                magnitude *= RopeScaling.yarnMagnitude(stretch, 1) * positive("rope.scaling.yarn_attn_factor", 1.);
+                yield RopeScaling.yarn(rotary, theta, stretch, positive("rope.scaling.yarn_beta_fast", 32.),
+                        positive("rope.scaling.yarn_beta_slow", 1.), original, true);
+            }
+            case "longrope" -> plain;
+            default -> throw bad("rope scaling \"" + type + "\" is not supported; supported are none, linear, yarn, longrope");
+        };
+        boolean isLong = "longrope".equals(type) || file.has("rope_factors_long.weight");
+        var factors = file.has("rope_freqs.weight") ? "rope_freqs.weight"
+                : !isLong ? null : a.context() > original ? "rope_factors_long.weight" : "rope_factors_short.weight";
+        return RopeScaling.rope(factors == null ? periods : RopeScaling.each(periods, factors(factors)), magnitude, a.headDim());
     }
+
+    private double[] factors(String tensor) {
+        var values = file.matrix(tensor, 1, rotary / 2).values();
+        var factors = IntStream.range(0, values.length).mapToDouble(i -> values[i]).toArray();
+        if (Arrays.stream(factors).anyMatch(f -> !(f > 0))) {
+            throw bad("tensor " + tensor + " has a factor that is not positive");
+        }
+        return factors;
+    }
+
+    // ---- keys ----------------------------------------------------------------------------------------------------------
 
     /** A number of the kind's own keys; some files give it by layer, then all must be equal. */
     private int integer(String key, Integer otherwise) {
@@ -229,23 +293,15 @@ final class GgufCheckpoint implements Checkpoint {
         return n == null ? otherwise.doubleValue() : n;
     }
 
-    // ---- tensors -------------------------------------------------------------------------------------------------------
-
-    /**
-     * RoPE of the format turns channels i and i + d / 2. Rotated channels come from pairs (2i, 2i + 1), or from halves of the rotated part;
-     * those behind it fill what is left.
-     */
-    private int[] headOrder() {
-        int d = architecture.headDim();
-        int rotated = rotated(d);
-        var source = new int[d];
-        for (int i = 0; i < d / 2; i++) {
-            boolean turns = i < rotated / 2;
-            source[i] = turns ? kind.isInterleaved() ? 2 * i : i : rotated / 2 + i;
-            source[i + d / 2] = turns ? kind.isInterleaved() ? 2 * i + 1 : rotated / 2 + i : d / 2 + i;
+    private double positive(String key, Number otherwise) {
+        double n = number(key, otherwise);
+        if (!(n > 0 && n < 1e12)) {
+            throw bad(kind.key() + "." + key + " is " + n + "; it must be positive");
         }
-        return Arrays.equals(source, IntStream.range(0, d).toArray()) ? null : source;
+        return n;
     }
+
+    // ---- tensors -------------------------------------------------------------------------------------------------------
 
     /** Opens every weight once, and refuses tensors that no weight is. */
     private void checkTensors() {
@@ -306,37 +362,45 @@ final class GgufCheckpoint implements Checkpoint {
         if (!isThere(weight, layer)) {
             return null;
         }
+        var m = stored(weight, layer);
+        return switch (weight) {
+            case Q, K -> turned(m, false);
+            case Q_BIAS, K_BIAS, Q_NORM, K_NORM -> turned(m, true);
+            case O, DOWN, O_BIAS, DOWN_BIAS -> scaled(m, scale("residual_scale", 1));
+            case NORM -> scaled(m, 1 / scale("logit_scale", 1));
+            default -> m;
+        };
+    }
+
+    /** The weight as it is stored, cut out of a fused one. */
+    private Matrix stored(Weight w, int layer) {
         var a = architecture;
-        var name = name(weight, layer);
+        var name = name(w, layer);
+        var shape = Checkpoint.shape(a, w);
+        if (kind != Kind.PHI3) {
+            return file.matrix(name, shape[0], shape[1]);
+        }
         int q = a.heads() * a.headDim();
-        int kv = a.kvHeads() * a.headDim();
-        var shape = Checkpoint.shape(a, weight);
-        boolean fused = kind == Kind.PHI3;
-        var matrix = switch (weight) {
-            case Q, K, V -> fused ? rows(file.matrix(name, q + 2 * kv, a.hidden()), weight == Weight.Q ? 0 : weight == Weight.K ? q : q + kv, shape[0])
-                    : file.matrix(name, shape[0], shape[1]);
-            case GATE, UP -> fused ? rows(file.matrix(name, 2 * a.intermediate(), a.hidden()), weight == Weight.GATE ? 0 : a.intermediate(), shape[0])
-                    : file.matrix(name, shape[0], shape[1]);
+        return switch (w) {
+            case Q, K, V -> file.matrix(name, a.qkvRows(), a.hidden()).slice(w == Weight.Q ? 0 : w == Weight.K ? q : a.qkvRows() - shape[0], shape[0]);
+            case GATE, UP -> file.matrix(name, 2 * a.intermediate(), a.hidden()).slice(w == Weight.GATE ? 0 : a.intermediate(), shape[0]);
             default -> file.matrix(name, shape[0], shape[1]);
         };
-        return headOrder == null ? matrix : switch (weight) {
-            case Q, K -> matrix.rows(order(shape[0]));
-            case Q_BIAS, K_BIAS, Q_NORM, K_NORM -> matrix.transposed().rows(order(shape[1])).transposed();
-            default -> matrix;
-        };
     }
 
-    private static Matrix rows(Matrix fused, int first, int n) {
-        return fused.rows(IntStream.range(first, first + n).toArray());
-    }
-
-    /** {@link #headOrder} over all channels of some heads. */
-    private int[] order(int channels) {
-        var source = new int[channels];
-        for (int i = 0; i < channels; i++) {
-            source[i] = i - i % headOrder.length + headOrder[i % headOrder.length];
+    /** Channels of q or k in halves order. */
+    private Matrix turned(Matrix m, boolean vector) {
+        int n = vector ? m.columns() : m.rows();
+        int d = architecture.headDim();
+        if (!kind.isInterleaved() && rotary == d) {
+            return m;
         }
-        return source;
+        var order = kind.isInterleaved() ? HeadRows.neighbours(n, d) : HeadRows.partial(n, d, rotary);
+        return vector ? m.transposed().rows(order).transposed() : m.rows(order);
+    }
+
+    private static Matrix scaled(Matrix m, double factor) {
+        return factor == 1 ? m : m.map(x -> x * factor);
     }
 
     @Override

@@ -177,6 +177,18 @@ public final class GgufFile implements GgufMetadata {
         return value(key, Boolean.class, "a boolean");
     }
 
+    boolean[] bools(String key) {
+        var all = array(key, "booleans", Type.BOOL);
+        if (all == null) {
+            return null;
+        }
+        var values = new boolean[all.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (Boolean) all.get(i);
+        }
+        return values;
+    }
+
     private List<Object> array(String key, String name, Type... types) {
         var value = metadata.get(key);
         if (value == null) {

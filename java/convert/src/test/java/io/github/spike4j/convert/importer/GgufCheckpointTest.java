@@ -80,10 +80,10 @@ class GgufCheckpointTest {
                 if (kind.equals("qwen2")) {
                     tensor(p + "attn_q.bias", HEADS * D).tensor(p + "attn_k.bias", KV_HEADS * D).tensor(p + "attn_v.bias", KV_HEADS * D);
                 }
-                if (kind.equals("qwen3")) {
+                if (kind.equals("qwen3") || kind.equals("gemma3")) {
                     tensor(p + "attn_q_norm.weight", D).tensor(p + "attn_k_norm.weight", D);
                 }
-                if (kind.equals("gemma2")) {
+                if (kind.equals("gemma2") || kind.equals("gemma3")) {
                     tensor(p + "post_attention_norm.weight", HIDDEN).tensor(p + "post_ffw_norm.weight", HIDDEN);
                 }
                 tensor(p + "attn_output.weight", HEADS * D, HIDDEN).tensor(p + "ffn_norm.weight", HIDDEN).tensor(p + "ffn_down.weight", INNER, HIDDEN);
@@ -137,7 +137,7 @@ class GgufCheckpointTest {
     // ---- weights -------------------------------------------------------------------------------------------------------
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "smollm3"})
+    @ValueSource(strings = {"llama", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "gemma3", "granite", "smollm3"})
     void weights(String kind) throws IOException {
         var tiny = new Tiny(kind);
         var t = tiny.tensors;
@@ -183,9 +183,9 @@ class GgufCheckpointTest {
 
     /** Scores of all heads at two positions are those of ggml's own rotation of the file's rows. */
     @ParameterizedTest
-    @CsvSource({"llama,16", "smollm3,16", "qwen2,16", "qwen3,16", "phi3,16", "phi3,12", "llama,8", "gemma2,16", "qwen3,6"})
+    @CsvSource({"llama,16", "smollm3,16", "qwen2,16", "qwen3,16", "phi3,16", "phi3,12", "gemma2,16", "gemma3,16", "granite,16", "qwen3,6"})
     void rotation(String kind, int rotated) throws IOException {
-        var tiny = new Tiny(kind).key("rope.dimension_count", rotated);
+        var tiny = new Tiny(kind).key("rope.dimension_count", rotated).key("rope.freq_base_swa", (float) THETA);
         if (kind.equals("llama")) {
             tiny.tensor("rope_freqs.weight", rotated / 2);
             for (int i = 0; i < rotated / 2; i++) {
@@ -199,7 +199,7 @@ class GgufCheckpointTest {
         for (int i = 0; i < HIDDEN; i++) {
             x[i] = (float) tiny.random.nextGaussian();
         }
-        boolean interleaved = kind.equals("llama") || kind.equals("smollm3");
+        boolean interleaved = List.of("llama", "smollm3", "granite").contains(kind);
         try (var c = tiny.open(dir)) {
             for (int layer = 0; layer < LAYERS; layer++) {
                 var p = "blk." + layer + ".";
@@ -207,7 +207,7 @@ class GgufCheckpointTest {
                 var wq = fused == null ? tiny.tensors.get(p + "attn_q.weight") : fused;
                 var wk = fused == null ? tiny.tensors.get(p + "attn_k.weight") : Arrays.copyOfRange(fused, HEADS * D * HIDDEN, fused.length);
                 int rope = c.architecture().layerRopes().get(layer);
-                assertEquals(kind.equals("smollm3") && layer == 3 ? -1 : 0, rope);
+                assertEquals(kind.equals("smollm3") && layer == 3, rope < 0);
                 for (int h = 0; h < HEADS; h++) {
                     int kv = h / (HEADS / KV_HEADS);
                     var q = product(wq, tiny.tensors.get(p + "attn_q.bias"), tiny.tensors.get(p + "attn_q_norm.weight"), h, x);
@@ -323,6 +323,23 @@ class GgufCheckpointTest {
             // 4096 is more than the context.
             assertEquals(List.of(0, 0, 0, 0), c.architecture().layerWindows());
         }
+        try (var c = new Tiny("gemma3").key("attention.sliding_window", 8).key("attention.sliding_window_pattern", 3).key("rope.freq_base_swa", 70f)
+                .key("rope.scaling.type", "linear").key("rope.scaling.factor", 8f).open(dir)) {
+            var a = c.architecture();
+            assertTrue(a.qkNorm() && a.postNorms());
+            assertEquals(List.of("gelu_tanh", 0f, 0f), List.of(a.activation(), a.attentionSoftcap(), a.logitsSoftcap()));
+            assertEquals(List.of(8, 8, 0, 8), a.layerWindows());
+            assertEquals(List.of(1, 1, 0, 1), a.layerRopes());
+            assertEquals(new Rope(Rope.of(D, THETA).periods().stream().map(p -> 8 * p).toList(), 1), a.ropes().getFirst());
+            assertEquals(Rope.of(D, 70), a.ropes().getLast());
+        }
+        var granite = new Tiny("granite").key("embedding_scale", 12f).key("residual_scale", .25f).key("attention.scale", .0625f).key("logit_scale", 8f);
+        try (var c = granite.open(dir)) {
+            assertEquals(List.of(12f, .0625f), List.of(c.architecture().embeddingScale(), c.architecture().attentionScale()));
+            assertArrayEquals(times(granite.tensors.get("blk.1.attn_output.weight"), .25f), c.weight(Weight.O, 1).values());
+            assertArrayEquals(times(granite.tensors.get("blk.1.ffn_down.weight"), .25f), c.weight(Weight.DOWN, 1).values());
+            assertArrayEquals(times(granite.tensors.get("output_norm.weight"), .125f), c.weight(Weight.NORM, 0).values());
+        }
         try (var c = new Tiny("llama").key("attention.sliding_window", 9).open(dir)) {
             assertEquals(List.of(9, 9, 9, 9), c.architecture().layerWindows());
         }
@@ -331,6 +348,34 @@ class GgufCheckpointTest {
         }
         try (var c = new Tiny("smollm3").open(dir)) {
             assertEquals(List.of(0, 0, 0, -1), c.architecture().layerRopes());
+        }
+    }
+
+    private static float[] times(float[] values, float factor) {
+        var out = new float[values.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = values[i] * factor;
+        }
+        return out;
+    }
+
+    /** ggml's rope_yarn, by its own formulas. */
+    @Test
+    void yarn() throws IOException {
+        double factor = 4;
+        int original = 8192;
+        try (var c = new Tiny("qwen2").key("rope.scaling.type", "yarn").key("rope.scaling.factor", 4f).key("rope.freq_base", 10000f)
+                .key("rope.scaling.original_context_length", original).key("rope.scaling.attn_factor", 1.5f).open(dir)) {
+            var rope = c.architecture().ropes().getFirst();
+            assertEquals(1.5 * (1 + .1 * Math.log(factor)), rope.magnitude(), 1e-12);
+            double start = Math.max(0, Math.floor(D * Math.log(original / (32 * 2 * Math.PI)) / (2 * Math.log(10000))));
+            double end = Math.min(D - 1, Math.ceil(D * Math.log(original / (1 * 2 * Math.PI)) / (2 * Math.log(10000))));
+            assertTrue(start > 0 && start < end && end < D / 2, start + " " + end);
+            for (int i = 0; i < D / 2; i++) {
+                double frequency = Math.pow(10000, -2.0 * i / D);
+                double ramp = 1 - Math.min(1, Math.max(0, (i - start) / Math.max(.001, end - start)));
+                assertEquals(frequency / factor * (1 - ramp) + frequency * ramp, 1 / rope.periods().get(i), 1e-12);
+            }
         }
     }
 
@@ -382,7 +427,7 @@ class GgufCheckpointTest {
     void refused() throws IOException {
         fails(llama(t -> t.keys.remove("general.architecture")), "general.architecture is missing");
         fails(llama(t -> t.keys.put("general.architecture", 7)), "general.architecture is not a string");
-        fails(llama(t -> t.keys.put("general.architecture", "stablelm")), "architecture \"stablelm\" is not supported; supported are llama, qwen2, qwen3");
+        fails(llama(t -> t.keys.put("general.architecture", "stablelm")), "architecture \"stablelm\" is not supported; supported are llama, qwen2, qwen3, smollm3, phi3, granite, gemma");
         fails(llama(t -> t.keys.put("general.architecture", "a\nb")), "architecture \"a?b\"");
         fails(llama(t -> t.keys.put("general.type", "adapter")), "is of general.type \"adapter\", not a model");
         fails(llama(t -> t.tensors.clear()), "holds a vocabulary and no weights");
@@ -403,8 +448,14 @@ class GgufCheckpointTest {
         fails(llama(t -> t.key("attention.key_length", 15).key("attention.value_length", 15)), "head size 15 is odd");
         fails(llama(t -> t.key("rope.dimension_count", 18)), "rope.dimension_count is 18 in heads of 16");
         fails(llama(t -> t.key("rope.dimension_count", 7)), "rope.dimension_count is 7");
-        fails(llama(t -> t.key("rope.freq_base", -1f)), "RoPE");
-        fails(llama(t -> t.key("rope.freq_base", Float.NaN)), "RoPE");
+        fails(llama(t -> t.key("rope.dimension_count", 8)), "rope.dimension_count is 8");
+        fails(llama(t -> t.key("rope.freq_base", -1f)), "rope.freq_base is -1.0; it must be positive");
+        fails(llama(t -> t.key("rope.freq_base", Float.NaN)), "rope.freq_base is NaN");
+        fails(llama(t -> t.key("rope.scaling.factor", -2f)), "RoPE has the period -2");
+        fails(llama(t -> {
+            t.tensor("rope_freqs.weight", D / 2);
+            Arrays.fill(t.tensors.get("rope_freqs.weight"), 0);
+        }), "rope_freqs.weight has a factor that is not positive");
         fails(llama(t -> t.key("rope.scaling.type", "su")), "rope scaling \"su\" is not supported");
         fails(llama(t -> t.key("attention.layer_norm_rms_epsilon", -1f)), "norm epsilon");
         fails(llama(t -> t.key("expert_count", 8)), "llama.expert_count is 8.0; models that need it are not supported");
@@ -419,8 +470,9 @@ class GgufCheckpointTest {
         fails(llama(t -> t.tensor("blk.0.ffn_gate_exps.weight", HIDDEN, INNER, 4)), "blk.0.ffn_gate_exps.weight is not known in a llama model");
         fails(llama(t -> t.tensor("blk.0.attn_q_norm.weight", D)), "blk.0.attn_q_norm.weight is not known");
         fails(llama(t -> t.tensor("blk.4.attn_norm.weight", HIDDEN)), "blk.4.attn_norm.weight is not known");
+        fails(llama(t -> t.keys.put("llama.attention.sliding_window_pattern", new int[] {1, 0, 1, 0})), "sliding_window_pattern is not an array of booleans");
         fails(new Tiny("phi3").key("rope.scaling.type", "longrope"), "tensor rope_factors_short.weight is missing");
-        fails(new Tiny("gemma2").key("attn_logit_softcapping", -5f), "soft cap");
+        fails(new Tiny("gemma2").key("attn_logit_softcapping", -5f), "soft cap gemma2.attn_logit_softcapping is -5.0");
     }
 
     @Test
