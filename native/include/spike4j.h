@@ -67,8 +67,14 @@ enum s4j_dtype {
 };
 
 enum s4j_k_mode {
-    S4J_K_TOKEN = 0,  /* K ranges per token and kv head (causal, exact) */
+    S4J_K_TOKEN = 0,  /* K ranges per token and kv head, one for each segment (causal, exact) */
     S4J_K_FROZEN = 1, /* K ranges per channel, frozen at calibration */
+    S4J_K_SHARED = 2, /* as S4J_K_TOKEN, one range for both segments */
+};
+
+enum s4j_v_mode {
+    S4J_V_TOKEN = 0,  /* V ranges per token and kv head */
+    S4J_V_FROZEN = 1, /* V ranges per channel, frozen at calibration */
 };
 
 /* Flags of s4j_linear, s4j_linear_planes, s4j_dense, s4j_rmsnorm. */
@@ -91,6 +97,10 @@ typedef struct s4j_kernels s4j_kernels;
 /* S4J_ABI_VERSION of the built library. */
 S4J_API int32_t s4j_abi_version(void);
 
+/* N0: sets the calling thread's rounding to nearest even, without FTZ and DAZ (libraries built for fast math change them, and new
+ * threads inherit them). Returns 1 if something was otherwise, else 0. */
+S4J_API int32_t s4j_reset_float_environment(void);
+
 /* The best tier that this build, the CPU and the operating system support (an enum s4j_tier). */
 S4J_API int32_t s4j_best_tier(void);
 
@@ -105,7 +115,7 @@ typedef struct s4j_segment {
     int64_t channels;       /* real channels, >= 0; an empty segment is skipped */
     int64_t padded;         /* channels rounded up to a multiple of 64 */
     int64_t groups;         /* group == 0 ? (channels > 0) : ceil(channels / group) */
-    int32_t bits;           /* B, 2..8 */
+    int32_t bits;           /* B, 2..8 or 16 */
     int32_t range_set;      /* 0..3 */
     int32_t act_group;      /* channels of one activation sub-scale (a multiple of 16), or 0: the range set's scale */
     int32_t max_multiplier; /* M, 1..255 */
@@ -117,7 +127,7 @@ typedef struct s4j_segment {
 /* The encoding of an input group: the channels that feed the same linears. */
 typedef struct s4j_gif {
     int64_t channels;    /* K: sum of segment channels */
-    int64_t padded;      /* sum of segment padded */
+    int64_t padded;      /* bytes of a row of codes: sum of segment padded, those of 16 bits twice */
     int64_t groups;      /* G: sum of segment groups */
     const int32_t *perm; /* [channels] source channel of permuted channel k, a permutation of 0..K-1; NULL = identity */
     s4j_segment segment[S4J_MAX_SEGMENTS];
@@ -128,11 +138,12 @@ typedef struct s4j_gif {
 
 /* Encoded rows (tokens) of an input group, structure of arrays. Row r of an array of width w starts at r * w. */
 typedef struct s4j_spikes {
-    int8_t *code;    /* [rows][padded] d = c - z (B <= 7) or c - 128 (B = 8), segments in order; pads are 0 */
+    int8_t *code;    /* [rows][padded] d = c - z (B <= 7) or c - 128 (B = 8), segments in order; pads are 0.
+                        B = 16: the plane of c / 256 - 128, then that of c % 256 - 128, each segment padded */
     float *scale;    /* [rows][4] s of each segment (base with activation groups); unused segments are 0 */
     int32_t *zero;   /* [rows][G] z of each group */
     int32_t *mult;   /* [rows][G] m of each group; 1 without activation groups */
-    int32_t *sum;    /* [rows][G] sum of the group's signed bytes over its real channels */
+    int32_t *sum;    /* [rows][G] sum of the group's signed bytes over its real channels; 0 for B = 16 */
     int32_t *silent; /* [rows] channels with c == z; -1 for a row that is not finite */
 } s4j_spikes;
 
@@ -149,7 +160,7 @@ S4J_API int32_t s4j_spike_steps(const s4j_kernels *k, const uint8_t *codes, int6
 
 /* Bit-plane form ("packed spike-bit matrix") of encoded rows [begin, end): bit i of word w of plane b of segment s is bit b of
  * the UNSIGNED code c of channel 64*w + i; pads are 0. planes: [rows][S4J words] with, per row, the segments in order, each
- * [bits][padded / 64] words; the row stride is sum(bits * padded / 64) over the segments. */
+ * [bits][padded / 64] words; the row stride is sum(bits * padded / 64) over the segments. No segment has 16 bits. */
 S4J_API int32_t s4j_planes(const s4j_kernels *k, const s4j_gif *gif, const s4j_spikes *x, uint64_t *planes,
                            int64_t begin, int64_t end);
 
@@ -158,25 +169,29 @@ S4J_API int32_t s4j_planes(const s4j_kernels *k, const s4j_gif *gif, const s4j_s
 /* Integer weights of a linear (or of several that share their input group, rows concatenated). */
 typedef struct s4j_weights {
     const uint8_t *data;   /* codes in `layout`, segments in order, 64-byte aligned */
-    const float *scale;    /* [padded rows] s_w; pads 0 */
+    const float *scale;    /* [padded rows] s_w; pads 0; with steps [sum of steps][padded rows] */
     const uint8_t *zero;   /* [panels][weight_groups][16] zw */
     const uint8_t *mult;   /* [panels][G][16] mw, 1..63; NULL = 1 (then weight_groups is 1) */
-    const int32_t *sum;    /* [panels][G][16] sum of (w - zw) over the group's real channels; needed when a segment has
-                              B = 8 (and by s4j_linear_planes), else may be NULL */
+    const int32_t *sum;    /* [panels][G][16] sum of (w - zw) over the group's real channels; with steps [panels][sum of the
+                              steps of segments that are not empty][16]; needed when a segment has B = 8 or 16 (and by
+                              s4j_linear_planes), else may be NULL */
     const float *bias;     /* [padded rows] or NULL */
     int64_t rows;          /* real output rows; padded rows = rows rounded up to 16, panels = padded rows / 16 */
     int64_t weight_groups; /* 1 (one zw a row) or G (zw by group) */
     int32_t bits;          /* storage width of a code: 2, 4 or 8 */
     int32_t layout;        /* enum s4j_layout */
+    int32_t steps[S4J_MAX_SEGMENTS]; /* multi-step weights: planes of codes and scales by segment of the gif, 1..16 each (0 for
+                              absent segments), in `data` one after the other; all 0: one. R16 without groups only */
 } s4j_weights;
 
 /* y[t][o] (+)= linear of encoded row t, for tokens t in [0, tokens) and output rows o in [begin, end), N4.
  * begin is a multiple of 16; end is a multiple of 16 or w->rows. y: row t at y + t * y_stride.
- * Layout R16 (all tiers). The result of a row that was not finite is unspecified but finite or NaN, never a fault. */
+ * Layout R16 (all tiers). A 16-bit segment is summed modulo 2^64. The result of a row that was not finite is unspecified but finite or NaN, never a fault. */
 S4J_API int32_t s4j_linear(const s4j_kernels *k, const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x,
                            int64_t tokens, float *y, int64_t y_stride, int32_t flags, int64_t begin, int64_t end);
 
-/* The same sums by AND + popcount over bit planes (layout P64: bits 1 or 2, segments without groups, w->sum needed).
+/* The same sums by AND + popcount over bit planes (layout P64: bits 1 or 2, segments of at most 8 bits without groups, w->sum
+ * needed, no steps).
  * x supplies scale, zero, mult and sum; planes as written by s4j_planes. */
 S4J_API int32_t s4j_linear_planes(const s4j_kernels *k, const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x,
                                   const uint64_t *planes, int64_t tokens, float *y, int64_t y_stride, int32_t flags,
@@ -209,6 +224,10 @@ S4J_API int32_t s4j_rmsnorm(const s4j_kernels *k, const float *x, int64_t x_stri
 S4J_API int32_t s4j_glu(const s4j_kernels *k, int32_t activation, const float *gate_up, int64_t stride, int64_t channels,
                         float *y, int64_t y_stride, int64_t begin, int64_t end);
 
+/* N9, online rotation of rows [begin, end) in place: block-diagonal Hadamards of n, the largest power of two that divides
+ * channels, over n consecutive channels each. */
+S4J_API int32_t s4j_hadamard(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, int64_t begin, int64_t end);
+
 /* Embedding rows: y[i] = table[ids[i]] * scale, i in [begin, end). table: row-major [vocab][channels] of dtype. scale is positive
  * and finite. An id outside 0..vocab-1 gives S4J_E_ARGUMENT before anything is written. */
 S4J_API int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale,
@@ -233,12 +252,15 @@ S4J_API int32_t s4j_argmax(const s4j_kernels *k, const float *x, int64_t n, int6
  *   V salient    the same with v_channels[1], vb1
  *   k_scale f32 [2][S4J_PAGE], v_scale f32 [S4J_PAGE], k_sum i32 [2][S4J_PAGE] (sum of k - z), k_zero u8 [2][S4J_PAGE],
  *   v_zero u8 [2][S4J_PAGE]
+ * Frozen K: k_scale and k_zero are 0. Frozen V: v_scale is 1 and v_zero 0, so that N8's a is l.
  * Codes of positions not yet written are arbitrary; no result depends on them. */
 typedef struct s4j_kv_head {
     const int32_t *k_perm; /* [head_dim] source channel of permuted channel */
     const int32_t *v_perm; /* [head_dim] */
     const float *k_scale;  /* [head_dim] by permuted channel; S4J_K_FROZEN only, else NULL */
     const uint8_t *k_zero; /* [head_dim] by permuted channel; S4J_K_FROZEN only, else NULL */
+    const float *v_scale;  /* the same for V; S4J_V_FROZEN only, else NULL */
+    const uint8_t *v_zero;
     int64_t k_channels[2]; /* ordinary, salient; sum = head_dim */
     int64_t v_channels[2];
     int64_t page_offset;   /* byte offset of this (layer, kv head)'s page in a block, a multiple of 64, at most 2^40 */
@@ -259,7 +281,8 @@ typedef struct s4j_attention {
     int32_t k_bits[2]; /* ordinary, salient, 2..8 */
     int32_t v_bits[2]; /* ordinary, salient, 2..8; the salient width is v_bits[0] + 1 or equal */
     int32_t k_mode;    /* enum s4j_k_mode */
-    int32_t reserved[2]; /* 0 */
+    int32_t v_mode;    /* enum s4j_v_mode */
+    int32_t hadamard;  /* 1: q and k are rotated by N9, head by head, after N5; else 0 */
 } s4j_attention;
 
 /* Consecutive tokens of one session inside a batch. */

@@ -73,6 +73,7 @@ typedef struct {
     int32_t bits;      /* 0: any */
     int32_t segments;  /* 0: any */
     int groups;        /* 1: may have groups */
+    int wide;          /* 1: may have 16 bits */
 } gif_shape;
 s4j_gif random_gif(gif_shape shape);
 s4j_spikes new_spikes(const s4j_gif *gif, int64_t rows);

@@ -29,6 +29,26 @@ static const int32_t *random_perm(int64_t n)
     return perm;
 }
 
+static const float *frozen_scales(int64_t d)
+{
+    float *scale = NEW(float, d);
+    for (int64_t c = 0; c < d; c++) {
+        scale[c] = 0.05f + 0.04f * rnd_float();
+    }
+    seal(scale);
+    return scale;
+}
+
+static const uint8_t *frozen_zeros(int64_t d, const int32_t bits[2], int64_t ordinary)
+{
+    uint8_t *zero = NEW(uint8_t, d);
+    for (int64_t c = 0; c < d; c++) {
+        zero[c] = (uint8_t)rnd_in(0, s4j_levels(bits[c >= ordinary]));
+    }
+    seal(zero);
+    return zero;
+}
+
 static int64_t pages(const s4j_sequence *s)
 {
     return (s->position + s->rows + S4J_PAGE - 1) / S4J_PAGE;
@@ -51,7 +71,9 @@ static batch random_batch(int dense, int64_t context, int64_t head_dim, int64_t 
     }
     a->v_bits[0] = benching ? 4 : (int32_t)rnd_in(2, 8);
     a->v_bits[1] = a->v_bits[0] + (a->v_bits[0] < 8 ? benching ? 1 : (int32_t)rnd_in(0, 1) : 0);
-    a->k_mode = benching || rnd_one_in(2) ? S4J_K_TOKEN : S4J_K_FROZEN;
+    a->k_mode = benching ? S4J_K_TOKEN : (int32_t)PICK(S4J_K_TOKEN, S4J_K_FROZEN, S4J_K_SHARED);
+    a->v_mode = benching || rnd_one_in(2) ? S4J_V_TOKEN : S4J_V_FROZEN;
+    a->hadamard = !benching && rnd_one_in(3);
     for (int64_t h = 0; h < a->kv_heads; h++) {
         s4j_kv_head *kv = &t.head[h];
         const int64_t d = a->head_dim;
@@ -62,16 +84,12 @@ static batch random_batch(int dense, int64_t context, int64_t head_dim, int64_t 
         kv->k_channels[0] = d - kv->k_channels[1];
         kv->v_channels[0] = d - kv->v_channels[1];
         if (a->k_mode == S4J_K_FROZEN) {
-            float *scale = NEW(float, d);
-            uint8_t *zero = NEW(uint8_t, d);
-            for (int64_t c = 0; c < d; c++) {
-                scale[c] = 0.05f + 0.04f * rnd_float();
-                zero[c] = (uint8_t)rnd_in(0, s4j_levels(a->k_bits[c >= kv->k_channels[0]]));
-            }
-            seal(scale);
-            seal(zero);
-            kv->k_scale = scale;
-            kv->k_zero = zero;
+            kv->k_scale = frozen_scales(d);
+            kv->k_zero = frozen_zeros(d, a->k_bits, kv->k_channels[0]);
+        }
+        if (a->v_mode == S4J_V_FROZEN) {
+            kv->v_scale = frozen_scales(d);
+            kv->v_zero = frozen_zeros(d, a->v_bits, kv->v_channels[0]);
         }
         const int64_t padded = s4j_pad(s4j_pad(kv->k_channels[0], 16) + s4j_pad(kv->k_channels[1], 16), 64);
         a->q_padded = padded > a->q_padded ? padded : a->q_padded;
@@ -153,11 +171,12 @@ static void spoil_tokens(batch *t)
 static void describe_batch(const batch *t)
 {
     const s4j_attention *a = &t->a;
-    describe("%lld/%lld heads of %lld, q%d k%d/%d (%lld salient, %s) v%d/%d (%lld), %lld sequences, %lld rows, context %lld, window %lld, cap %g",
+    describe("%lld/%lld heads of %lld, q%d k%d/%d (%lld salient, %s) v%d/%d (%lld, %s), %lld sequences, %lld rows, context %lld, window %lld, cap %g%s",
              (long long)a->heads, (long long)a->kv_heads, (long long)a->head_dim, a->q_bits, a->k_bits[0], a->k_bits[1],
-             (long long)t->head[0].k_channels[1], a->k_mode == S4J_K_TOKEN ? "token" : "frozen", a->v_bits[0], a->v_bits[1],
-             (long long)t->head[0].v_channels[1], (long long)t->seqs, (long long)t->rows, (long long)t->context,
-             (long long)a->window, (double)a->softcap);
+             (long long)t->head[0].k_channels[1], a->k_mode == S4J_K_TOKEN ? "token" : a->k_mode == S4J_K_SHARED ? "shared" : "frozen",
+             a->v_bits[0], a->v_bits[1],
+             (long long)t->head[0].v_channels[1], a->v_mode == S4J_V_TOKEN ? "token" : "frozen", (long long)t->seqs, (long long)t->rows, (long long)t->context,
+             (long long)a->window, (double)a->softcap, a->hadamard ? ", rotated" : "");
 }
 
 /* Nothing before the window of row `begin` may be read beyond its page, nor change a bit: blocks are taken away, and of the page in
@@ -207,6 +226,11 @@ void check_append(int64_t n)
     batch t = random_batch(0, benching ? 64 : 0, benching ? 64 : 0, benching ? 3 : 0, benching ? 3 : 0);
     t.a.kv_head = t.head;
     fill_tokens(&t, rnd_one_in(2) ? -1 : 0);
+    if (rnd_one_in(4)) { /* scales at their lower bound */
+        for (int64_t i = 0; i < t.rows * t.qkv_stride; i++) {
+            t.qkv[i] *= 1e-4f;
+        }
+    }
     if (rnd_one_in(4)) {
         spoil_tokens(&t);
     }
@@ -339,7 +363,7 @@ static void attend_extremes(int64_t n)
             const int32_t shift = s4j_r16_shift(k, width);
             *byte = (uint8_t)((*byte & ~(s4j_levels(width) << shift)) | code << shift);
         }
-        ((float *)(void *)(at + page.k_scale))[lane] = a->k_mode == S4J_K_TOKEN ? 1.0f + 0.1f * rnd_float() : 0.0f;
+        ((float *)(void *)(at + page.k_scale))[lane] = a->k_mode != S4J_K_FROZEN ? 1.0f + 0.1f * rnd_float() : 0.0f;
         ((int32_t *)(void *)(at + page.k_sum))[lane] = (int32_t)d * code;
         at[page.k_zero + lane] = 0;
     }
@@ -351,7 +375,7 @@ static void attend_extremes(int64_t n)
         }
         q.zero[h] = z;
         q.sum[2 * h] = q.sum[2 * h + 1] = 0;
-        q.sum[2 * h + i] = a->k_mode == S4J_K_TOKEN ? (int32_t)d * byte : 0;
+        q.sum[2 * h + i] = a->k_mode != S4J_K_FROZEN ? (int32_t)d * byte : 0;
         q.scale[h] = 4.0f / ((float)d * (float)q_levels * (float)k_levels * a->kappa); /* scores of -4.4 to 4.4 */
     }
     compare_attend(&t, seq, &q, 1);

@@ -21,7 +21,7 @@ s4j_gif random_gif(gif_shape shape)
             s->channels = 1;
         }
         s->padded = s4j_pad(s->channels, 64);
-        s->bits = shape.bits ? shape.bits : (int32_t)rnd_in(2, 8);
+        s->bits = shape.bits ? shape.bits : shape.wide && rnd_one_in(5) ? 16 : (int32_t)rnd_in(2, 8);
         s->range_set = (int32_t)rnd_in(0, 3);
         s->max_multiplier = 1;
         if (shape.groups && rnd_one_in(2)) {
@@ -33,7 +33,7 @@ s4j_gif random_gif(gif_shape shape)
         }
         s->groups = s->group ? (s->channels + s->group - 1) / s->group : s->channels > 0;
         gif.channels += s->channels;
-        gif.padded += s->padded;
+        gif.padded += s4j_code_bytes(s);
         gif.groups += s->groups;
     }
     return gif;
@@ -95,13 +95,18 @@ s4j_spikes random_spikes(const s4j_gif *gif, int64_t rows, int pattern)
                 const int64_t g = g0 + (s->group ? k / s->group : 0);
                 const int32_t z = x.zero[g];
                 const int32_t c = pattern == UNIFORM ? (int32_t)rnd_in(0, levels) : pattern == ALL_LARGEST ? levels : pattern == ALL_SILENT ? z : 0;
+                x.silent[r] += c == z;
+                if (s->bits == 16) {
+                    x.code[at + k] = (int8_t)((c >> 8) - 128);
+                    x.code[at + s->padded + k] = (int8_t)((c & 255) - 128);
+                    continue;
+                }
                 const int32_t d = c - s4j_offset(s->bits, z);
                 x.code[at + k] = (int8_t)d;
                 x.sum[g] += d;
-                x.silent[r] += c == z;
             }
             x.scale[r * S4J_MAX_SEGMENTS + i] = s->channels ? 0.01f + 0.01f * rnd_float() : 0.0f;
-            at += s->padded;
+            at += s4j_code_bytes(s);
             g0 += s->groups;
         }
     }
@@ -160,7 +165,7 @@ void check_encode(int64_t n)
         }
         return;
     }
-    gif_shape shape = {.channels = n % 50 == 49 ? 9000 : n % 5 ? 200 : 1200, .groups = 1};
+    gif_shape shape = {.channels = n % 50 == 49 ? 9000 : n % 5 ? 200 : 1200, .groups = 1, .wide = n % 3 == 0};
     s4j_gif gif = random_gif(shape);
     gif.perm = rnd_one_in(2) ? random_perm(gif.channels) : NULL;
     const int64_t rows = rnd_in(1, 4), stride = gif.channels + rnd_in(0, 3), begin = rnd_in(0, rows - 1);

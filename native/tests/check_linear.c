@@ -27,23 +27,31 @@ static const float *random_floats(int64_t n)
     return x;
 }
 
-/* Weights of any layout; pads hold code 0. */
-static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits, int32_t layout, int grouped,
-                                  int pattern)
+/* Weights of any layout; pads hold code 0. steps: by segment, or NULL. */
+static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits, int32_t layout, int grouped, int pattern,
+                                  const int32_t *steps)
 {
-    const int64_t padded_rows = s4j_pad(rows, 16), panels = padded_rows / 16, G = gif->groups;
+    s4j_weights w = {.rows = rows, .bits = bits, .layout = layout};
+    int64_t k_padded = 0, planes = 0; /* channels of all planes; scales a row */
+    for (int32_t i = 0; i < gif->segments; i++) {
+        w.steps[i] = steps ? steps[i] : 0;
+        k_padded += gif->segment[i].padded * s4j_steps(&w, i);
+        planes += w.steps[i];
+    }
+    planes = steps ? planes : 1;
+    const int64_t padded_rows = s4j_pad(rows, 16), panels = padded_rows / 16, G = s4j_weight_sums(gif, &w);
     const int32_t levels = s4j_levels(bits);
     if (pattern == ANY) {
         pattern = (int)PICK(UNIFORM, UNIFORM, UNIFORM, ALL_LARGEST, ALL_SMALLEST);
     }
     const int64_t zw_groups = grouped && rnd_one_in(2) ? G : 1;
-    uint8_t *data = buffer(padded_rows * gif->padded * bits / 8, 64);
-    float *scale = NEW(float, padded_rows);
+    uint8_t *data = buffer(padded_rows * k_padded * bits / 8, 64);
+    float *scale = NEW(float, planes * padded_rows);
     uint8_t *zero = NEW(uint8_t, panels * zw_groups * 16);
     uint8_t *mult = grouped ? NEW(uint8_t, panels * G * 16) : NULL;
     int32_t *sum = NEW(int32_t, panels * G * 16);
-    for (int64_t o = 0; o < rows; o++) {
-        scale[o] = 0.01f + 0.005f * rnd_float();
+    for (int64_t o = 0; o < planes * padded_rows; o++) {
+        scale[o] = o % padded_rows < rows ? 0.01f + 0.005f * rnd_float() : 0.0f;
     }
     for (int64_t i = 0; i < panels * zw_groups * 16; i++) {
         zero[i] = pattern == ALL_LARGEST ? 0 : pattern == ALL_SMALLEST ? (uint8_t)levels : (uint8_t)rnd_in(0, levels);
@@ -53,7 +61,7 @@ static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits
     }
     uint8_t *segment = data;
     int64_t g0 = 0;
-    for (int32_t i = 0; i < gif->segments; i++) {
+    for (int32_t i = 0, step = 0; i < gif->segments; step + 1 < s4j_steps(&w, i) ? step++ : (i++, step = 0)) {
         const s4j_segment *s = &gif->segment[i];
         for (int64_t o = 0; o < rows; o++) {
             for (int64_t k = 0; k < s->channels; k++) {
@@ -82,7 +90,14 @@ static s4j_weights random_weights(const s4j_gif *gif, int64_t rows, int32_t bits
     if (mult) {
         seal(mult);
     }
-    return (s4j_weights){data, scale, zero, mult, sum, bias, rows, zw_groups, bits, layout};
+    w.data = data;
+    w.scale = scale;
+    w.zero = zero;
+    w.mult = mult;
+    w.sum = sum;
+    w.bias = bias;
+    w.weight_groups = zw_groups;
+    return w;
 }
 
 /* Two equal noisy outputs. */
@@ -103,14 +118,15 @@ static void describe_linear(const s4j_gif *gif, const s4j_weights *w, int64_t to
         used += snprintf(text + used, sizeof text - (size_t)used, " [%lld x %d bits, groups %d/%d, M %d]", (long long)s->channels,
                          s->bits, s->act_group, s->group, s->max_multiplier);
     }
-    describe("W%d, mult %d, zw groups %lld, bias %d, add %d, %lld tokens, rows %lld..%lld of %lld,%s", w->bits, w->mult != NULL,
+    describe("W%d, steps %d %d %d %d, mult %d, zw groups %lld, bias %d, add %d, %lld tokens, rows %lld..%lld of %lld,%s", w->bits,
+             w->steps[0], w->steps[1], w->steps[2], w->steps[3], w->mult != NULL,
              (long long)w->weight_groups, w->bias != NULL, flags, (long long)tokens, (long long)o.begin, (long long)o.end,
              (long long)w->rows, text);
 }
 
 static s4j_gif whole(int64_t channels, int32_t bits, int32_t group)
 {
-    s4j_gif gif = {.channels = channels, .padded = channels, .groups = group ? channels / group : 1, .segments = 1, .clip = {1, 1, 1, 1}};
+    s4j_gif gif = {.channels = channels, .padded = bits == 16 ? 2 * channels : channels, .groups = group ? channels / group : 1, .segments = 1, .clip = {1, 1, 1, 1}};
     gif.segment[0] = (s4j_segment){channels, channels, gif.groups, bits, 0, group, group ? 255 : 1, group, 0};
     return gif;
 }
@@ -128,7 +144,7 @@ static void bench_linear(void)
     for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
         const int64_t rows = SHAPES[i].rows, channels = SHAPES[i].channels, tokens = SHAPES[i].tokens;
         const s4j_gif gif = whole(channels, SHAPES[i].act_bits, SHAPES[i].group);
-        const s4j_weights w = random_weights(&gif, rows, SHAPES[i].weight_bits, S4J_LAYOUT_R16, SHAPES[i].group != 0, UNIFORM);
+        const s4j_weights w = random_weights(&gif, rows, SHAPES[i].weight_bits, S4J_LAYOUT_R16, SHAPES[i].group != 0, UNIFORM, NULL);
         const s4j_spikes x = random_spikes(&gif, tokens, UNIFORM);
         float *y = NEW(float, rows * tokens);
         char shape[80];
@@ -166,10 +182,11 @@ static void compare_linear(const s4j_gif *gif, const s4j_weights *w, const s4j_s
 /* The largest sums of every pair of widths, of both signs, at K = 32768 (2 tokens) and 4096 (7): no int16 and no int32 may wrap. */
 static void check_extremes(int64_t n)
 {
-    const int32_t weight_bits = (int32_t[]){2, 4, 8}[n % 3], act_bits = (int32_t)(2 + n / 3 % 7);
+    static const int32_t WIDTHS[] = {2, 3, 4, 5, 6, 7, 8, 16};
+    const int32_t weight_bits = (int32_t[]){2, 4, 8}[n % 3], act_bits = WIDTHS[n / 3 % 8];
     const int64_t channels = n % 2 ? 32768 : 4096, rows = 3, tokens = n % 2 ? 2 : 7;
     const s4j_gif gif = whole(channels, act_bits, 0);
-    const s4j_weights w = random_weights(&gif, rows, weight_bits, S4J_LAYOUT_R16, 0, ALL_LARGEST);
+    const s4j_weights w = random_weights(&gif, rows, weight_bits, S4J_LAYOUT_R16, 0, ALL_LARGEST, NULL);
     const s4j_spikes x = random_spikes(&gif, tokens, rnd_one_in(2) ? ALL_LARGEST : ALL_SMALLEST);
     compare_linear(&gif, &w, &x, tokens);
 }
@@ -184,10 +201,16 @@ void check_linear(int64_t n)
         check_extremes(n / 8);
         return;
     }
-    gif_shape shape = {.channels = n % 5 ? 150 : 700, .groups = 1};
+    const int stepped = n % 8 == 3; /* multi-step weights */
+    gif_shape shape = {.channels = n % 5 ? 150 : 700, .groups = !stepped, .wide = n % 3 == 0};
     const s4j_gif gif = random_gif(shape);
     const int64_t rows = rnd_in(1, 50), tokens = rnd_one_in(3) ? rnd_in(1, 40) : rnd_in(1, 8);
-    const s4j_weights w = random_weights(&gif, rows, (int32_t)PICK(2, 4, 8), S4J_LAYOUT_R16, rnd_one_in(2), ANY);
+    int32_t steps[S4J_MAX_SEGMENTS];
+    for (int i = 0; i < S4J_MAX_SEGMENTS; i++) {
+        steps[i] = (int32_t)(rnd_one_in(4) ? rnd_in(1, 16) : rnd_in(1, 3));
+    }
+    const s4j_weights w = random_weights(&gif, rows, (int32_t)PICK(2, 4, 8), S4J_LAYOUT_R16, !stepped && rnd_one_in(2), ANY,
+                                         stepped ? steps : NULL);
     const s4j_spikes x = random_spikes(&gif, tokens, ANY);
     compare_linear(&gif, &w, &x, tokens);
 }
@@ -199,7 +222,7 @@ void check_linear_planes(int64_t n)
     const s4j_gif gif = benching ? whole(2048, 4, 0) : top ? whole(64 * rnd_in(8, 64), (int32_t)rnd_in(2, 8), 0) : random_gif(shape);
     const int64_t rows = benching ? 2048 : rnd_in(1, 50), tokens = benching ? 1 : rnd_in(1, 8);
     const int32_t bits = benching || top ? 2 : (int32_t)rnd_in(1, 2);
-    const s4j_weights w = random_weights(&gif, rows, bits, S4J_LAYOUT_P64, 0, top ? ALL_LARGEST : ANY);
+    const s4j_weights w = random_weights(&gif, rows, bits, S4J_LAYOUT_P64, 0, top ? ALL_LARGEST : ANY, NULL);
     const s4j_spikes x = random_spikes(&gif, tokens, top ? ALL_LARGEST : ANY);
     uint64_t *planes = NEW(uint64_t, tokens * s4j_plane_words(&gif));
     s4j_planes(base, &gif, &x, planes, 0, tokens);

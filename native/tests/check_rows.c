@@ -1,4 +1,4 @@
-/* rmsnorm, glu, embed, softcap, argmax, and the two bounds. */
+/* rmsnorm, glu, hadamard, embed, softcap, argmax, and the two bounds. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +78,22 @@ void check_glu(int64_t n)
     same_int(s4j_glu(base, activation, x, stride, channels, a, y_stride, begin, rows),
              s4j_glu(test, activation, x, stride, channels, b, y_stride, begin, rows), "status");
     same_floats(a, b, (rows - 1) * y_stride + channels, "y");
+}
+
+void check_hadamard(int64_t n)
+{
+    static const int64_t BLOCKS[] = {1, 2, 4, 8, 16, 64, 256, 2048};
+    const int64_t channels = benching ? 5632 : n % 3 ? rnd_in(1, 150) : BLOCKS[n / 3 % 8] * rnd_in(1, 5);
+    const int64_t rows = rnd_in(1, 4), stride = channels + rnd_in(0, 3), begin = rnd_in(0, rows - 1);
+    float *a = random_rows(rows, stride, channels), *b = NEW(float, (rows - 1) * stride + channels);
+    memcpy(b, a, (size_t)((rows - 1) * stride + channels) * sizeof(float));
+    describe("%lld rows x %lld", (long long)rows, (long long)channels);
+    if (benching) {
+        report("11 blocks of 512", (double)channels, TIME(s4j_hadamard(test, b, stride, channels, 0, 1)), "Gchannels/s", 0, "");
+        return;
+    }
+    same_int(s4j_hadamard(base, a, stride, channels, begin, rows), s4j_hadamard(test, b, stride, channels, begin, rows), "status");
+    same_floats(a, b, (rows - 1) * stride + channels, "x");
 }
 
 void check_embed(int64_t n)

@@ -90,7 +90,8 @@ static int32_t encode(const s4j_gif *gif, const float *x, int64_t x_stride, cons
         for (int i = 0; i < gif->segments; i++) {
             const s4j_segment *s = &gif->segment[i];
             const float clip = gif->clip[s->range_set], n = (float)most(s->bits);
-            float base = clampf((hi[s->range_set] * clip - lo[s->range_set] * clip) / n, 1e-5f, 1e4f);
+            const float floor = s->bits == 16 ? 1e-9f : 1e-5f;
+            float base = clampf((hi[s->range_set] * clip - lo[s->range_set] * clip) / n, floor, 1e4f);
             /* ranges of activation groups */
             int64_t agroups = s->act_group ? (s->channels + s->act_group - 1) / s->act_group : 0;
             float ahi[agroups + 1], alo[agroups + 1], raw_max = 0;
@@ -106,7 +107,7 @@ static int32_t encode(const s4j_gif *gif, const float *x, int64_t x_stride, cons
                 raw_max = fmaxf(raw_max, (ahi[j] - alo[j]) / n);
             }
             if (agroups) {
-                base = clampf(raw_max, 1e-5f, 1e4f) / (float)s->max_multiplier;
+                base = clampf(raw_max, floor, 1e4f) / (float)s->max_multiplier;
             }
             for (int64_t g = 0; g < s->groups; g++) {
                 int64_t from = s->group ? g * s->group : 0, to = s->group ? from + s->group : s->channels;
@@ -121,10 +122,15 @@ static int32_t encode(const s4j_gif *gif, const float *x, int64_t x_stride, cons
                 int32_t z = zero_of(low, step, s->bits);
                 for (int64_t c = from; c < to && c < s->channels && !broken; c++) {
                     int32_t u = code_of(x[r * x_stride + (gif->perm ? gif->perm[k + c] : k + c)], step, z, s->bits);
+                    silent += u == z;
+                    if (s->bits == 16) { /* two planes of unsigned bytes, less 128 */
+                        out->code[at + c] = (int8_t)((u >> 8) - 128);
+                        out->code[at + s->padded + c] = (int8_t)((u & 255) - 128);
+                        continue;
+                    }
                     int32_t d = s->bits == 8 ? u - 128 : u - z;
                     out->code[at + c] = (int8_t)d;
                     sum += d;
-                    silent += u == z;
                 }
                 out->zero[group0 + g] = broken ? 0 : z;
                 out->mult[group0 + g] = broken ? 1 : m;
@@ -134,7 +140,7 @@ static int32_t encode(const s4j_gif *gif, const float *x, int64_t x_stride, cons
                 out->scale[r * 4 + i] = base;
             }
             k += s->channels;
-            at += s->padded;
+            at += s->padded * (s->bits == 16 ? 2 : 1);
             group0 += s->groups;
         }
         out->silent[r] = broken ? -1 : silent;
@@ -167,10 +173,13 @@ static int32_t unsigned_code(const s4j_gif *gif, const s4j_spikes *x, int64_t r,
 {
     int64_t at = r * gif->padded, g = r * gif->groups;
     for (int j = 0; j < i; j++) {
-        at += gif->segment[j].padded;
+        at += gif->segment[j].padded * (gif->segment[j].bits == 16 ? 2 : 1);
         g += gif->segment[j].groups;
     }
     const s4j_segment *s = &gif->segment[i];
+    if (s->bits == 16) {
+        return (x->code[at + c] + 128) * 256 + x->code[at + s->padded + c] + 128;
+    }
     return x->code[at + c] + (s->bits == 8 ? 128 : x->zero[g + group_of(s, c)]);
 }
 
@@ -236,11 +245,15 @@ static int32_t linear(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes
         for (int64_t o = begin; o < end; o++) {
             const uint8_t *data = w->data;
             float v = 0;
-            int64_t g0 = 0;
+            int64_t g0 = 0, scale_row = 0;
             int first = 1;
-            for (int i = 0; i < gif->segments; i++) {
+            for (int n = 0; n < 16 * gif->segments; n++) { /* step n % 16 of segment n / 16 */
+                const int i = n / 16, steps = w->steps[i] ? w->steps[i] : 1;
                 const s4j_segment *s = &gif->segment[i];
                 uint64_t D = 0;
+                if (n % 16 >= steps) {
+                    continue;
+                }
                 for (int64_t c = 0; c < s->channels; c++) {
                     int64_t g = g0 + group_of(s, c);
                     int64_t wg = (o / 16 * gif->groups + g) * 16 + o % 16;
@@ -251,12 +264,14 @@ static int32_t linear(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes
                     D += (uint64_t)(mw * x->mult[t * gif->groups + g] * a * (code - zw));
                 }
                 if (s->channels > 0) {
-                    float sum = (float)(int32_t)(uint32_t)D, scale = x->scale[4 * t + i] * w->scale[o];
+                    float sum = s->bits == 16 ? (float)(int64_t)D : (float)(int32_t)(uint32_t)D;
+                    float scale = x->scale[4 * t + i] * w->scale[scale_row + o];
                     v = first ? sum * scale : fmaf(sum, scale, v);
                     first = 0;
                 }
                 data += round_up(w->rows, 16) * s->padded * w->bits / 8;
-                g0 += s->groups;
+                scale_row += w->steps[i] ? round_up(w->rows, 16) : 0;
+                g0 += n % 16 == steps - 1 ? s->groups : 0;
             }
             if (w->bias) {
                 v += w->bias[o];
@@ -357,6 +372,40 @@ static int32_t glu(int32_t activation, const float *gate_up, int64_t stride, int
             float gate = g / (1.0f + exp_n6(-t));
             y[r * y_stride + i] = gate * u;
         }
+    }
+    return S4J_OK;
+}
+
+/* N9, online: stage h adds to a channel, or subtracts from its partner, the one whose number differs in bit h alone. */
+static void rotate_block(float *x, int64_t n)
+{
+    float y[n];
+    for (int64_t h = 1; h < n; h += h) {
+        for (int64_t i = 0; i < n; i++) {
+            y[i] = i / h % 2 ? x[i - h] - x[i] : x[i] + x[i + h];
+        }
+        memcpy(x, y, (size_t)n * sizeof *x);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        x[i] *= (float)(1 / sqrt((double)n));
+    }
+}
+
+static void rotate_online(float *x, int64_t channels)
+{
+    int64_t n = 1;
+    while (channels % (2 * n) == 0) {
+        n *= 2;
+    }
+    for (int64_t i = 0; i < channels; i += n) {
+        rotate_block(x + i, n);
+    }
+}
+
+static int32_t hadamard(float *x, int64_t x_stride, int64_t channels, int64_t begin, int64_t end)
+{
+    for (int64_t r = begin; r < end; r++) {
+        rotate_online(x + r * x_stride, channels);
     }
     return S4J_OK;
 }
@@ -546,6 +595,9 @@ static int32_t append(const s4j_attention *a, const float *qkv, int64_t qkv_stri
             const float *x = qkv + r * qkv_stride + h * d;
             if (h < H + KV) {
                 rotate(x, rope + position * d, d, y);
+                if (a->hadamard) {
+                    rotate_online(y, d);
+                }
             } else {
                 memcpy(y, x, (size_t)d * 4);
             }
@@ -591,7 +643,7 @@ static int32_t append(const s4j_attention *a, const float *qkv, int64_t qkv_stri
             int64_t first = 0;
             for (int i = 0; i < 2; i++) {
                 int64_t n = kv->k_channels[i];
-                limits(k + first, n, &hi, &lo);
+                limits(a->k_mode == S4J_K_SHARED ? k : k + first, a->k_mode == S4J_K_SHARED ? d : n, &hi, &lo);
                 float sc = clampf((hi - lo) / (float)most(a->k_bits[i]), 1e-5f, 1e4f);
                 int32_t z = zero_of(lo, sc, a->k_bits[i]), sum = 0;
                 for (int64_t c = 0; c < round_up(n, 16); c++) {
@@ -608,7 +660,7 @@ static int32_t append(const s4j_attention *a, const float *qkv, int64_t qkv_stri
                     sum += u - z;
                     silent += u == z;
                 }
-                int token = a->k_mode == S4J_K_TOKEN && n > 0 && !broken;
+                int token = a->k_mode != S4J_K_FROZEN && n > 0 && !broken;
                 put_f(block + p.k_scale, 64 * i + t, token ? sc : 0);
                 block[p.k_zero + 64 * i + t] = token ? (uint8_t)z : 0;
                 put_i(block + p.k_sum, 64 * i + t, sum);
@@ -622,15 +674,20 @@ static int32_t append(const s4j_attention *a, const float *qkv, int64_t qkv_stri
                 float ratio = (float)most(a->v_bits[0]) / (float)most(a->v_bits[1]);
                 float sc = i ? sv * ratio : sv;
                 int32_t z = zero_of(lo, sc, a->v_bits[i]);
+                const int own = a->v_mode == S4J_V_FROZEN;
+                block[p.v_zero + 64 * i + t] = broken || n == 0 || own ? 0 : (uint8_t)z;
                 for (int64_t c = 0; c < round_up(n, 32); c++) {
+                    if (own && c < n) {
+                        sc = kv->v_scale[first + c];
+                        z = kv->v_zero[first + c];
+                    }
                     int32_t u = c < n && !broken ? code_of(x[first + c], sc, z, a->v_bits[i]) : 0;
                     v_cell(a, kv, block, i, t, c, u);
                     silent += c < n && !broken && u == z;
                 }
-                block[p.v_zero + 64 * i + t] = broken || n == 0 ? 0 : (uint8_t)z;
                 first += n;
             }
-            put_f(block + p.v_scale, t, broken ? 0 : sv);
+            put_f(block + p.v_scale, t, broken ? 0 : a->v_mode == S4J_V_FROZEN ? 1 : sv);
         }
         q->silent[r] = broken ? -1 : silent;
         status = broken ? S4J_E_NONFINITE : status;
@@ -652,6 +709,7 @@ static int32_t attend(const s4j_attention *a, const s4j_queries *q, const s4j_se
             const struct page p = page_parts(a, kv);
             int64_t n = s->position + r - s->row + 1, slot = r * a->heads + h;
             int64_t first = a->window && n > a->window ? n - a->window : 0;
+            float exps[n];
             float m = -INFINITY;
             for (int64_t t = first; t < n; t++) {
                 uint8_t *block = s->blocks[t / 64];
@@ -679,12 +737,20 @@ static int32_t attend(const s4j_attention *a, const s4j_queries *q, const s4j_se
             int64_t L = 0;
             float R = 0;
             for (int64_t t = first; t < n; t++) {
-                e[t] = exp_n6(e[t] - m);
+                e[t] = exps[t] = exp_n6(e[t] - m);
                 L += (int64_t)rintf(e[t] * 0x1p22f);
                 e[t] = e[t] * get_f(s->blocks[t / 64] + p.v_scale, t % 64);
                 R = fmaxf(R, e[t]);
             }
-            for (int64_t c = 0; c < d; c++) {
+            for (int64_t c = 0; c < d && a->v_mode == S4J_V_FROZEN; c++) { /* l times the codes themselves */
+                int i = c >= kv->v_channels[0];
+                int64_t N = 0;
+                for (int64_t t = first; t < n; t++) {
+                    N += (int64_t)rintf(exps[t] * 0x1p22f) * v_cell(a, kv, s->blocks[t / 64], i, t % 64, i ? c - kv->v_channels[0] : c, -1);
+                }
+                out[r * out_stride + h * d + kv->v_perm[c]] = (float)(N - kv->v_zero[c] * L) * (kv->v_scale[c] / (float)L);
+            }
+            for (int64_t c = 0; c < d && a->v_mode == S4J_V_TOKEN; c++) {
                 int i = c >= kv->v_channels[0];
                 int64_t N = 0;
                 for (int64_t t = first; t < n; t++) {

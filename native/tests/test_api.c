@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
 #include "spike4j.h"
 
 static int failures;
@@ -41,12 +45,31 @@ static void tables(void)
     FINE(s4j_kernels_of(s4j_best_tier(), &k));
 }
 
+/* N0: what a library of fast math, or a thread that inherits from one, would leave behind is found and mended. */
+static void float_environment(void)
+{
+#if defined(__SSE2__)
+    static const unsigned WRONG[] = {0x8000, 0x0040, 0x2000, 0x4000, 0xe040}; /* FTZ, DAZ, down, up, all */
+    const unsigned before = _mm_getcsr();
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        volatile float small = 0x1p-126f, half = 0.5f, odd = 0x1.000002p0f;
+        _mm_setcsr(_mm_getcsr() | WRONG[i]);
+        expect(1, s4j_reset_float_environment(), "a changed float environment");
+        expect(1, small * half > 0.0f && small * half * half > 0.0f, "denormals are kept");
+        expect(1, odd * half + 0x1p-25f == 0x1.000004p-1f && half + 0x1p-25f == half, "half to even");
+        expect(0, s4j_reset_float_environment(), "a float environment that was reset");
+        expect(before & 0x1f80, _mm_getcsr() & 0xffc0, "exception masks stay");
+    }
+#endif
+    expect(0, s4j_reset_float_environment(), "the default float environment");
+}
+
 static void linears(const s4j_kernels *k)
 {
     s4j_gif gif = {.channels = 20, .padded = 64, .groups = 1, .segments = 1, .clip = {1, 1, 1, 1}};
     gif.segment[0] = (s4j_segment){20, 64, 1, 4, 0, 0, 1, 0, 0};
     s4j_spikes s = {code, x, ints, ints + 1, ints + 2, ints + 3};
-    s4j_weights w = {data, x, data, NULL, NULL, NULL, 16, 1, 4, S4J_LAYOUT_R16};
+    s4j_weights w = {data, x, data, NULL, NULL, NULL, 16, 1, 4, S4J_LAYOUT_R16, {0}};
     FINE(s4j_encode(k, &gif, y, 20, &s, 0, 1));
     FINE(s4j_linear(k, &gif, &w, &s, 1, y, 16, 0, 0, 16));
     FINE(s4j_linear(k, &gif, &w, &s, 0, y, 16, 0, 16, 16));
@@ -78,6 +101,7 @@ static void linears(const s4j_kernels *k)
     BAD_GIF(segment[0].groups = 0);
     BAD_GIF(segment[0].bits = 1);
     BAD_GIF(segment[0].bits = 9);
+    BAD_GIF(segment[0].bits = 16); /* two planes of 64 */
     BAD_GIF(segment[0].range_set = 4);
     BAD_GIF(segment[0].act_group = 16);
     BAD_GIF(segment[0].group = 8);
@@ -110,10 +134,27 @@ static void linears(const s4j_kernels *k)
     BAD_WEIGHTS(rows = INT64_MAX);
     BAD_WEIGHTS(weight_groups = 2);
     BAD_WEIGHTS(layout = S4J_LAYOUT_C1);
+    BAD_WEIGHTS(steps[0] = 17);
+    BAD_WEIGHTS(steps[1] = 1);
     BAD_WEIGHTS(layout = S4J_LAYOUT_P64);
     s4j_gif wide = gif;
     wide.segment[0].bits = 8; /* needs sums */
     REFUSED(s4j_linear(k, &wide, &w, &s, 1, y, 16, 0, 0, 16));
+    wide.segment[0].bits = 16; /* sums, too; and no bit planes */
+    wide.padded = 128;
+    REFUSED(s4j_linear(k, &wide, &w, &s, 1, y, 16, 0, 0, 16));
+    REFUSED(s4j_planes(k, &wide, &s, planes, 0, 0));
+    s4j_weights two = w;
+    two.steps[0] = 2;
+    two.rows = 8;
+    FINE(s4j_linear(k, &gif, &two, &s, 1, y, 16, 0, 0, 8));
+    two.mult = data; /* steps or groups */
+    REFUSED(s4j_linear(k, &gif, &two, &s, 1, y, 16, 0, 0, 8));
+    two.mult = NULL;
+    two.layout = S4J_LAYOUT_P64;
+    two.bits = 2;
+    two.sum = ints;
+    REFUSED(s4j_linear_planes(k, &gif, &two, &s, planes, 1, y, 16, 0, 0, 8));
     REFUSED(s4j_linear_planes(k, &gif, &w, &s, planes, 1, y, 16, 0, 0, 16));
     s4j_dense_weights d = {data, NULL, 1, 1, S4J_F32, 0};
     FINE(s4j_dense(k, &d, x, 1, 1, y, 1, 0, 0, 1));
@@ -144,6 +185,8 @@ static void rows(const s4j_kernels *k)
     REFUSED(s4j_glu(k, S4J_SILU, x, 2, 0, y, 1, 0, 1));
     REFUSED(s4j_glu(k, 2, x, 2, 1, y, 1, 0, 1));
     REFUSED(s4j_glu(k, -1, x, 2, 1, y, 1, 0, 1));
+    REFUSED(s4j_hadamard(k, y, 1, 0, 0, 1));
+    REFUSED(s4j_hadamard(k, y, 1, INT64_MAX, 0, 1));
     y[0] = 5.0f;
     REFUSED(s4j_embed(k, x, S4J_F32, 7, 1, 1.0f, ids, y, 1, 0, 2));
     expect(5, (int64_t)y[0], "embed wrote before it refused");
@@ -174,8 +217,8 @@ static void attention(const s4j_kernels *k)
     static _Alignas(64) uint8_t block[64 * 64], scratch[16384];
     uint8_t *blocks[1] = {block};
     const int32_t perm[4] = {0, 1, 2, 3};
-    s4j_kv_head head = {perm, perm, NULL, NULL, {4, 0}, {4, 0}, 0};
-    s4j_attention a = {&head, 2, 1, 4, 64, 0, 0.5f, 0.0f, 4, {4, 5}, {4, 5}, S4J_K_TOKEN, {0, 0}};
+    s4j_kv_head head = {perm, perm, NULL, NULL, NULL, NULL, {4, 0}, {4, 0}, 0};
+    s4j_attention a = {&head, 2, 1, 4, 64, 0, 0.5f, 0.0f, 4, {4, 5}, {4, 5}, S4J_K_TOKEN, S4J_V_TOKEN, 0};
     s4j_sequence seq = {0, 1, 0, blocks};
     static int8_t q_code[2 * 64];
     s4j_queries q = {q_code, x, ints, ints + 2, ints + 8};
@@ -215,7 +258,10 @@ static void attention(const s4j_kernels *k)
     BAD_ATTENTION(a.q_bits = 9);
     BAD_ATTENTION(a.k_bits[1] = 1);
     BAD_ATTENTION(a.v_bits[1] = 6);
-    BAD_ATTENTION(a.k_mode = 2);
+    BAD_ATTENTION(a.k_mode = 3);
+    BAD_ATTENTION(a.v_mode = 2);
+    BAD_ATTENTION(a.v_mode = S4J_V_FROZEN);
+    BAD_ATTENTION(a.hadamard = 2);
     BAD_ATTENTION(a.k_mode = S4J_K_FROZEN);
     BAD_ATTENTION(head.k_perm = NULL);
     BAD_ATTENTION(head.k_channels[0] = 3);
@@ -226,8 +272,6 @@ static void attention(const s4j_kernels *k)
     BAD_ATTENTION(a.heads = INT64_C(1) << 58);
     BAD_ATTENTION(a.heads = 65537);
     BAD_ATTENTION(a.q_padded = INT64_C(1) << 40);
-    BAD_ATTENTION(a.reserved[0] = 1);
-    BAD_ATTENTION(a.reserved[1] = 1);
     BAD_ATTENTION(head.page_offset = INT64_MAX / 64 * 64);
     BAD_ATTENTION(seq.row = INT64_MAX);
     BAD_ATTENTION(seq.rows = INT64_MAX);
@@ -269,6 +313,7 @@ int main(void)
 {
     const s4j_kernels *k;
     tables();
+    float_environment();
     if (s4j_kernels_of(s4j_best_tier(), &k) == S4J_OK) {
         linears(k);
         rows(k);

@@ -95,8 +95,8 @@ static void check(const s4j_kernels *k, int32_t tier, int32_t bits, int32_t weig
         }
         scale[o] = 1.0f;
     }
-    s4j_weights dense = {r16, scale, zero, NULL, sum, NULL, ROWS, 1, 2, S4J_LAYOUT_R16};
-    s4j_weights plane = {p64, scale, zero, NULL, sum, NULL, ROWS, 1, weight_bits, S4J_LAYOUT_P64};
+    s4j_weights dense = {r16, scale, zero, NULL, sum, NULL, ROWS, 1, 2, S4J_LAYOUT_R16, {0}};
+    s4j_weights plane = {p64, scale, zero, NULL, sum, NULL, ROWS, 1, weight_bits, S4J_LAYOUT_P64, {0}};
     float a[ROWS], b[ROWS], c[ROWS] = {0};
     row.scale[0] = 1.0f; /* integers come out: below 2^24 exact */
     expect(s4j_linear(k, &gif, &dense, &s, 1, a, ROWS, S4J_STORE, 0, ROWS) == S4J_OK, "linear", tier, bits, weight_bits);

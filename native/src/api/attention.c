@@ -9,8 +9,7 @@ static int shape_ok(const s4j_attention *a)
 {
     if (!a || !a->kv_head || a->kv_heads < 1 || a->heads < 1 || a->heads > MOST_HEADS || a->heads % a->kv_heads != 0 ||
         a->head_dim < 2 || a->head_dim > 256 || a->head_dim % 2 != 0 || !s4j_count_ok(a->window, 0) ||
-        !s4j_factor_ok(a->kappa) || !(a->softcap == 0.0f || s4j_factor_ok(a->softcap)) || a->reserved[0] != 0 ||
-        a->reserved[1] != 0) {
+        !s4j_factor_ok(a->kappa) || !(a->softcap == 0.0f || s4j_factor_ok(a->softcap))) {
         return 0;
     }
     for (int64_t h = 0; h < a->kv_heads; h++) {
@@ -32,7 +31,8 @@ static int attention_ok(const s4j_attention *a)
     if (!shape_ok(a) || !s4j_bits_ok(a->q_bits) || !s4j_bits_ok(a->k_bits[0]) || !s4j_bits_ok(a->k_bits[1]) ||
         !s4j_bits_ok(a->v_bits[0]) || !s4j_bits_ok(a->v_bits[1]) || a->v_bits[1] - a->v_bits[0] < 0 ||
         a->v_bits[1] - a->v_bits[0] > 1 || a->q_padded % 64 != 0 || a->q_padded > MOST_QUERY ||
-        (a->k_mode != S4J_K_TOKEN && a->k_mode != S4J_K_FROZEN)) {
+        a->k_mode < S4J_K_TOKEN || a->k_mode > S4J_K_SHARED || a->v_mode < S4J_V_TOKEN || a->v_mode > S4J_V_FROZEN ||
+        (a->hadamard != 0 && a->hadamard != 1)) {
         return 0;
     }
     for (int64_t h = 0; h < a->kv_heads; h++) {
@@ -40,7 +40,8 @@ static int attention_ok(const s4j_attention *a)
         if (!head->k_perm || !head->v_perm || !split_ok(head->k_channels, a->head_dim) ||
             !split_ok(head->v_channels, a->head_dim) ||
             a->q_padded < s4j_pad(head->k_channels[0], 16) + s4j_pad(head->k_channels[1], 16) ||
-            (a->k_mode == S4J_K_FROZEN && (!head->k_scale || !head->k_zero))) {
+            (a->k_mode == S4J_K_FROZEN && (!head->k_scale || !head->k_zero)) ||
+            (a->v_mode == S4J_V_FROZEN && (!head->v_scale || !head->v_zero))) {
             return 0;
         }
     }

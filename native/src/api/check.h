@@ -50,7 +50,7 @@ S4J_INLINE int s4j_segment_ok(const s4j_segment *s)
         return 0;
     }
     const int64_t groups = s->group ? (s->channels + s->group - 1) / s->group : s->channels > 0;
-    return s->padded == s4j_pad(s->channels, 64) && s->groups == groups && s4j_bits_ok(s->bits) && s->range_set >= 0 &&
+    return s->padded == s4j_pad(s->channels, 64) && s->groups == groups && (s4j_bits_ok(s->bits) || s->bits == 16) && s->range_set >= 0 &&
            s->range_set < S4J_MAX_SEGMENTS && s->act_group >= 0 && s->act_group % 16 == 0 && s->max_multiplier >= 1 &&
            s->max_multiplier <= 255 && (s->act_group == 0 || (s->group > 0 && s->act_group % s->group == 0)) && s->reserved == 0;
 }
@@ -67,7 +67,7 @@ S4J_INLINE int s4j_gif_ok(const s4j_gif *gif)
             return 0;
         }
         channels += s->channels;
-        padded += s->padded;
+        padded += s4j_code_bytes(s);
         groups += s->groups;
     }
     return s4j_count_ok(channels, 1) && channels == gif->channels && padded == gif->padded && groups == gif->groups;
@@ -76,16 +76,6 @@ S4J_INLINE int s4j_gif_ok(const s4j_gif *gif)
 S4J_INLINE int s4j_spikes_ok(const s4j_spikes *x)
 {
     return x && x->code && x->scale && x->zero && x->mult && x->sum && x->silent;
-}
-
-S4J_INLINE int s4j_has_8bit_segment(const s4j_gif *gif)
-{
-    for (int32_t i = 0; i < gif->segments; i++) {
-        if (gif->segment[i].channels > 0 && gif->segment[i].bits == 8) {
-            return 1;
-        }
-    }
-    return 0;
 }
 
 /* Positive and finite. */

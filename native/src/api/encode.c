@@ -16,6 +16,6 @@ int32_t s4j_spike_steps(const s4j_kernels *k, const uint8_t *codes, int64_t n, i
 
 int32_t s4j_planes(const s4j_kernels *k, const s4j_gif *gif, const s4j_spikes *x, uint64_t *planes, int64_t begin, int64_t end)
 {
-    S4J_REQUIRE(k && s4j_gif_ok(gif) && s4j_spikes_ok(x) && planes && s4j_range_ok(begin, end));
+    S4J_REQUIRE(k && s4j_gif_ok(gif) && !s4j_has_bits(gif, 16) && s4j_spikes_ok(x) && planes && s4j_range_ok(begin, end));
     return k->planes(gif, x, planes, begin, end);
 }

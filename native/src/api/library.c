@@ -1,5 +1,8 @@
 /* Version and tiers. */
 #include <stddef.h>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 #include "dispatch/cpu_features.h"
 #include "dispatch/table.h"
@@ -7,6 +10,20 @@
 int32_t s4j_abi_version(void)
 {
     return S4J_ABI_VERSION;
+}
+
+int32_t s4j_reset_float_environment(void)
+{
+#if defined(__SSE2__)
+    /* MXCSR: bits 13 and 14 rounding, 15 FTZ, 6 DAZ; exception flags and masks are left alone */
+    const unsigned all = _mm_getcsr(), wrong = all & 0xe040u;
+    if (wrong) {
+        _mm_setcsr(all & ~wrong);
+    }
+    return wrong != 0;
+#else
+    return 0;
+#endif
 }
 
 int32_t s4j_best_tier(void)

@@ -17,6 +17,12 @@ int32_t s4j_glu(const s4j_kernels *k, int32_t activation, const float *gate_up, 
     return k->glu(activation, gate_up, stride, channels, y, y_stride, begin, end);
 }
 
+int32_t s4j_hadamard(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, int64_t begin, int64_t end)
+{
+    S4J_REQUIRE(k && x && s4j_count_ok(channels, 1) && s4j_range_ok(begin, end));
+    return k->hadamard(x, x_stride, channels, begin, end);
+}
+
 int32_t s4j_embed(const s4j_kernels *k, const void *table, int32_t dtype, int64_t vocab, int64_t channels, float scale,
                   const int32_t *ids, float *y, int64_t y_stride, int64_t begin, int64_t end)
 {

@@ -4,6 +4,7 @@
  * parameters are set to 0 afterwards.
  */
 #include "avx2/avx2.h"
+#include "avx2/hadamard.h"
 #include "common/kernels.h"
 #include "common/layout.h"
 #include "common/numerics.h"
@@ -22,9 +23,9 @@ typedef struct {
 } run_t;
 
 /* y = the head rotated. */
-static void rotate(const float *x, const float *rope, int64_t d, float *y)
+static void rotate(const s4j_attention *a, const float *x, const float *rope, float *y)
 {
-    const int64_t half = d / 2;
+    const int64_t d = a->head_dim, half = d / 2;
     int64_t c = 0;
     for (; c + 8 <= half; c += 8) {
         const __m256 x0 = _mm256_loadu_ps(x + c), x1 = _mm256_loadu_ps(x + half + c);
@@ -35,6 +36,9 @@ static void rotate(const float *x, const float *rope, int64_t d, float *y)
     for (; c < half; c++) {
         y[c] = s4j_rotated(x, rope, d, c);
         y[half + c] = s4j_rotated(x, rope, d, half + c);
+    }
+    if (a->hadamard) {
+        hadamard(y, d);
     }
 }
 
@@ -169,7 +173,7 @@ static int32_t append_pair(const s4j_attention *a, const s4j_kv_head *head, cons
                            int64_t at, __m256i *magnitude)
 {
     const s4j_page page = s4j_page_of(a, head);
-    const int frozen = a->k_mode == S4J_K_FROZEN;
+    const int frozen = a->k_mode == S4J_K_FROZEN, frozen_v = a->v_mode == S4J_V_FROZEN;
     int32_t silent = 0;
     float kv[ROOM], vv[ROOM];
     gather(k, head->k_perm, NULL, a->head_dim, kv, magnitude);
@@ -180,7 +184,7 @@ static int32_t append_pair(const s4j_attention *a, const s4j_kv_head *head, cons
         uint8_t code[ROOM] = {0};
         const int64_t kn = head->k_channels[i], vn = head->v_channels[i];
         const int32_t k_levels = s4j_levels(a->k_bits[i]), v_levels = s4j_levels(a->v_bits[i]);
-        const range_t kr = range_of(kv + kc, kn);
+        const range_t kr = a->k_mode == S4J_K_SHARED ? range_of(kv, S4J_MUT(67, head->k_channels[0], a->head_dim)) : range_of(kv + kc, kn);
         const float ks = s4j_gif_scale(kr.hi, kr.lo, k_levels);
         const int32_t kz = s4j_gif_zero(kr.lo, ks, k_levels);
         const run_t k_run = encode_run(kv + kc, kn, ks, kz, frozen ? head->k_scale + kc : NULL, frozen ? head->k_zero + kc : NULL,
@@ -188,14 +192,15 @@ static int32_t append_pair(const s4j_attention *a, const s4j_kv_head *head, cons
         put_k(&page, base, (int)i, at, code);
         memset(code, 0, sizeof code);
         const float vs = i == 0 ? v_scale : v_scale * s4j_v_ratio(a);
-        const int32_t vz = vn > 0 ? s4j_gif_zero(vr.lo, vs, v_levels) : 0;
-        const run_t v_run = encode_run(vv + vc, vn, vs, vz, NULL, NULL, NULL, v_levels, 0, 0, code);
+        const int32_t vz = vn > 0 && !frozen_v ? s4j_gif_zero(vr.lo, vs, v_levels) : 0;
+        const run_t v_run = encode_run(vv + vc, vn, vs, vz, frozen_v ? head->v_scale + vc : NULL, frozen_v ? head->v_zero + vc : NULL,
+                                       NULL, v_levels, 0, 0, code);
         put_v(&page, base, (int)i, at, code);
         const int own = kn > 0 && !frozen;
         put_parameters(&page, base, (int)i, at, own ? ks : 0.0f, own ? kz : 0, k_run.sum, vz);
         silent += k_run.silent + v_run.silent;
     }
-    ((float *)(void *)(base + page.v_scale))[at] = v_scale;
+    ((float *)(void *)(base + page.v_scale))[at] = frozen_v ? 1.0f : v_scale;
     return silent;
 }
 
@@ -235,12 +240,12 @@ int32_t s4j_append_avx2(const s4j_attention *a, const float *qkv, int64_t qkv_st
         int32_t silent = 0;
         float rotated[MOST];
         for (int64_t h = 0; h < a->heads; h++) {
-            rotate(row + h * d, angles, d, rotated);
+            rotate(a, row + h * d, angles, rotated);
             silent += append_query(a, &a->kv_head[h / group], rotated, q, r * a->heads + h, &magnitude);
         }
         for (int64_t h = 0; h < a->kv_heads; h++) {
             const float *k = row + (a->heads + h) * d, *v = k + a->kv_heads * d;
-            rotate(k, angles, d, rotated);
+            rotate(a, k, angles, rotated);
             silent += append_pair(a, &a->kv_head[h], rotated, v, block + a->kv_head[h].page_offset, at, &magnitude);
         }
         if (_mm256_movemask_epi8(_mm256_cmpgt_epi32(magnitude, _mm256_set1_epi32(0x7f7fffff))) != 0) {

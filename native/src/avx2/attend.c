@@ -266,12 +266,15 @@ static void attend_tile(tile_t *t, float *out, int64_t out_stride, int64_t heads
         float *o = out + q / heads * out_stride + q % heads * t->a->head_dim;
         const int32_t *perm = head->v_perm;
         const int64_t *N = t->N[q];
-        for (int i = 0; i < 2; i++) {
+        for (int64_t i = 0, first = 0; i < 2; i++) {
             const float unit = (i == 0 ? t->R[q] : t->R[q] * s4j_v_ratio(t->a)) / (float)t->L[q];
             for (int64_t c = 0; c < head->v_channels[i]; c++) {
-                o[perm[c]] = (float)N[c] * unit;
+                /* frozen V: s_v is 1 in the pages, so a = l */
+                o[perm[c]] = t->a->v_mode == S4J_V_FROZEN ? (float)(N[c] - S4J_MUT(68, 0, head->v_zero[first + c]) * t->L[q]) * (head->v_scale[first + c] / (float)t->L[q])
+                                                          : (float)N[c] * unit;
             }
             perm += head->v_channels[i];
+            first += head->v_channels[i];
             N += s4j_pad(head->v_channels[i], 32);
         }
     }

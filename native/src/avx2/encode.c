@@ -166,6 +166,9 @@ static int encode_row(const s4j_gif *gif, const float *x, int8_t *code, float *s
 
 int32_t s4j_encode_avx2(const s4j_gif *gif, const float *x, int64_t x_stride, const s4j_spikes *out, int64_t begin, int64_t end)
 {
+    if (s4j_has_bits(gif, 16)) { /* no recipe's hot path */
+        return s4j_encode_scalar(gif, x, x_stride, out, begin, end);
+    }
     int32_t status = S4J_OK;
     const int64_t G = gif->groups;
     for (int64_t r = begin; r < end; r++) {

@@ -243,6 +243,9 @@ static void panel(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x,
 int32_t s4j_linear_avx2(const s4j_gif *gif, const s4j_weights *w, const s4j_spikes *x, int64_t tokens, float *y, int64_t y_stride,
                         int32_t flags, int64_t begin, int64_t end)
 {
+    if (w->steps[0] || s4j_has_bits(gif, 16)) { /* no recipe's hot path */
+        return s4j_linear_scalar(gif, w, x, tokens, y, y_stride, flags, begin, end);
+    }
     for (int64_t t = 0; t < tokens; t += TOKENS) {
         for (int64_t row = begin; row < end; row += ROWS) {
             panel(gif, w, x, t, min64(TOKENS, tokens - t), row, min64(ROWS, end - row), y, y_stride, flags);

@@ -11,9 +11,9 @@
 _Static_assert(sizeof(s4j_segment) == 48, "s4j_segment");
 _Static_assert(sizeof(s4j_gif) == 248, "s4j_gif");
 _Static_assert(sizeof(s4j_spikes) == 48, "s4j_spikes");
-_Static_assert(sizeof(s4j_weights) == 72, "s4j_weights");
+_Static_assert(sizeof(s4j_weights) == 88, "s4j_weights");
 _Static_assert(sizeof(s4j_dense_weights) == 40, "s4j_dense_weights");
-_Static_assert(sizeof(s4j_kv_head) == 72, "s4j_kv_head");
+_Static_assert(sizeof(s4j_kv_head) == 88, "s4j_kv_head");
 _Static_assert(sizeof(s4j_attention) == 88, "s4j_attention");
 _Static_assert(sizeof(s4j_sequence) == 32, "s4j_sequence");
 _Static_assert(sizeof(s4j_queries) == 40, "s4j_queries");
@@ -73,6 +73,22 @@ S4J_INLINE int64_t s4j_p64_word(int64_t row, int64_t word, int32_t plane, int64_
     return ((row / 8 * words + word) * bits + plane) * 8 + row % 8;
 }
 
+/* Planes of codes of segment i: its steps, or one. */
+S4J_INLINE int32_t s4j_steps(const s4j_weights *w, int32_t i)
+{
+    return w->steps[0] ? w->steps[i] : 1;
+}
+
+/* Groups of w->sum, w->mult and, by group, w->zero: those of the gif, a step each. */
+S4J_INLINE int64_t s4j_weight_sums(const s4j_gif *gif, const s4j_weights *w)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; i < gif->segments; i++) {
+        n += gif->segment[i].groups * s4j_steps(w, i);
+    }
+    return n;
+}
+
 /* Words of a row of activation planes. */
 S4J_INLINE int64_t s4j_plane_words(const s4j_gif *gif)
 {
@@ -81,6 +97,23 @@ S4J_INLINE int64_t s4j_plane_words(const s4j_gif *gif)
         n += gif->segment[i].padded / 64 * gif->segment[i].bits;
     }
     return n;
+}
+
+/* Bytes of a segment's codes in an encoded row: 16 bits have two planes. */
+S4J_INLINE int64_t s4j_code_bytes(const s4j_segment *s)
+{
+    return s->bits == 16 ? 2 * s->padded : s->padded;
+}
+
+/* Whether some segment that is not empty has at least so many bits. */
+S4J_INLINE int s4j_has_bits(const s4j_gif *gif, int32_t bits)
+{
+    for (int32_t i = 0; i < gif->segments; i++) {
+        if (gif->segment[i].channels > 0 && gif->segment[i].bits >= bits) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Largest code of a width. */

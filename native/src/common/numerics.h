@@ -74,10 +74,16 @@ S4J_INLINE float s4j_softcapped(float x, float cap)
     return copysignf((1.0f - u) / (1.0f + u) * cap, x);
 }
 
+/* N3: bounds of a scale; 16 bits have a floor of their own. */
+S4J_INLINE float s4j_gif_bounded(float scale, int32_t levels)
+{
+    return s4j_clamp(scale, levels > 255 ? 1e-9f : 1e-5f, 1e4f);
+}
+
 /* N3: scale, zero point and code of a range. hi >= 0 >= lo, clipped. */
 S4J_INLINE float s4j_gif_scale(float hi, float lo, int32_t levels)
 {
-    return s4j_clamp((hi - lo) / (float)levels, 1e-5f, 1e4f);
+    return s4j_gif_bounded((hi - lo) / (float)levels, levels);
 }
 
 S4J_INLINE int32_t s4j_gif_zero(float lo, float s, int32_t levels)

@@ -2,6 +2,7 @@
  * Q, K and V of tokens into their integer forms: rotation N5, encode N3, queries and KV pages as N7 and N8 read them.
  * A head has at most 256 channels, so its values fit on the stack in permuted order.
  */
+#include "common/hadamard.h"
 #include "common/kernels.h"
 #include "common/layout.h"
 #include "common/numerics.h"
@@ -24,18 +25,35 @@ static range range_of(const float *x, int64_t n)
     return a;
 }
 
-/* Everything that the token encodes is finite: rotated (and, frozen, scaled) q, rotated k, v. */
+/* v = q or k as it is encoded: rotated, permuted, and (q, frozen) scaled. */
+static void rotate(const s4j_attention *a, const s4j_kv_head *head, const float *x, const float *rope, int query, float *v)
+{
+    const int64_t d = a->head_dim;
+    float y[MOST];
+    for (int64_t c = 0; c < d; c++) {
+        y[c] = s4j_rotated(x, rope, d, c);
+    }
+    if (a->hadamard) {
+        s4j_hadamard_row(y, d);
+    }
+    for (int64_t c = 0; c < d; c++) {
+        v[c] = y[head->k_perm[c]];
+        if (query && a->k_mode == S4J_K_FROZEN) {
+            v[c] *= head->k_scale[c];
+        }
+    }
+}
+
+/* Everything that the token encodes is finite: q and k as above, v. */
 static int token_is_finite(const s4j_attention *a, const float *qkv, const float *rope)
 {
     const int64_t d = a->head_dim, group = a->heads / a->kv_heads;
     for (int64_t h = 0; h < a->heads + a->kv_heads; h++) {
         const s4j_kv_head *head = &a->kv_head[h < a->heads ? h / group : h - a->heads];
+        float v[MOST];
+        rotate(a, head, qkv + h * d, rope, h < a->heads, v);
         for (int64_t c = 0; c < d; c++) {
-            float v = s4j_rotated(qkv + h * d, rope, d, head->k_perm[c]);
-            if (h < a->heads && a->k_mode == S4J_K_FROZEN) {
-                v *= head->k_scale[c];
-            }
-            if (!s4j_finite(v)) {
+            if (!s4j_finite(v[c])) {
                 return 0;
             }
         }
@@ -54,12 +72,7 @@ static int32_t append_query(const s4j_attention *a, const s4j_kv_head *head, con
     const int64_t d = a->head_dim;
     const int32_t levels = s4j_levels(a->q_bits);
     float v[MOST];
-    for (int64_t c = 0; c < d; c++) {
-        v[c] = s4j_rotated(x, rope, d, head->k_perm[c]);
-        if (a->k_mode == S4J_K_FROZEN) {
-            v[c] *= head->k_scale[c];
-        }
-    }
+    rotate(a, head, x, rope, 1, v);
     const range r = range_of(v, d);
     const float s = s4j_gif_scale(r.hi, r.lo, levels);
     const int32_t z = s4j_gif_zero(r.lo, s, levels);
@@ -117,19 +130,18 @@ static void clear(const s4j_page *page, uint8_t *base, int64_t at)
     ((float *)(void *)(base + page->v_scale))[at] = 0.0f;
 }
 
-/* K: each segment has its own range (N3). Frozen: ranges of the model, a channel each. */
+/* K: each segment has its own range (N3), or both have one. Frozen: ranges of the model, a channel each. */
 static int32_t append_key(const s4j_attention *a, const s4j_kv_head *head, const s4j_page *page, const float *x,
                           const float *rope, uint8_t *base, int64_t at)
 {
     int32_t silent = 0;
+    float all[MOST];
+    rotate(a, head, x, rope, 0, all);
     for (int64_t i = 0, first = 0; i < 2; first += head->k_channels[i], i++) {
         const int64_t n = head->k_channels[i];
         const int32_t levels = s4j_levels(a->k_bits[i]);
-        float v[MOST];
-        for (int64_t c = 0; c < n; c++) {
-            v[c] = s4j_rotated(x, rope, a->head_dim, head->k_perm[first + c]);
-        }
-        const range r = range_of(v, n);
+        const float *v = all + first;
+        const range r = a->k_mode == S4J_K_SHARED ? range_of(all, S4J_MUT(64, head->k_channels[0], a->head_dim)) : range_of(v, n);
         float s = s4j_gif_scale(r.hi, r.lo, levels);
         int32_t z = s4j_gif_zero(r.lo, s, levels), sum = 0;
         for (int64_t c = 0; c < n; c++) {
@@ -142,7 +154,7 @@ static int32_t append_key(const s4j_attention *a, const s4j_kv_head *head, const
             sum += code - z;
             silent += code == z;
         }
-        if (n > 0 && a->k_mode == S4J_K_TOKEN) {
+        if (n > 0 && a->k_mode != S4J_K_FROZEN) {
             ((float *)(void *)(base + page->k_scale))[i * S4J_PAGE + at] = s;
             base[page->k_zero + i * S4J_PAGE + at] = (uint8_t)z;
         }
@@ -151,25 +163,31 @@ static int32_t append_key(const s4j_attention *a, const s4j_kv_head *head, const
     return silent;
 }
 
-/* V: one range for all channels, N8. */
+/* V: one range for all channels, N8. Frozen: ranges of the model, a channel each. */
 static int32_t append_value(const s4j_attention *a, const s4j_kv_head *head, const s4j_page *page, const float *x,
                             uint8_t *base, int64_t at)
 {
     const range r = range_of(x, a->head_dim);
     const float s = s4j_gif_scale(r.hi, r.lo, s4j_levels(a->v_bits[0]));
+    const int frozen = a->v_mode == S4J_V_FROZEN;
     int32_t silent = 0;
     for (int64_t i = 0, first = 0; i < 2; first += head->v_channels[i], i++) {
         const int32_t levels = s4j_levels(a->v_bits[i]);
-        const float si = i == 0 ? s : S4J_MUT(17, s4j_gif_scale(r.hi, r.lo, levels), s * s4j_v_ratio(a));
-        const int32_t z = s4j_gif_zero(r.lo, si, levels);
+        float si = i == 0 ? s : S4J_MUT(17, s4j_gif_scale(r.hi, r.lo, levels), s * s4j_v_ratio(a));
+        int32_t z = s4j_gif_zero(r.lo, si, levels);
+        const int stored = head->v_channels[i] > 0 && !frozen;
+        base[page->v_zero + i * S4J_PAGE + at] = stored ? (uint8_t)z : 0;
         for (int64_t c = 0; c < head->v_channels[i]; c++) {
+            if (frozen) {
+                si = head->v_scale[first + c];
+                z = head->v_zero[first + c];
+            }
             const int32_t code = s4j_gif_code(x[head->v_perm[first + c]], si, z, levels);
             put_v(page, base, (int)i, at, c, code);
             silent += code == z;
         }
-        base[page->v_zero + i * S4J_PAGE + at] = head->v_channels[i] > 0 ? (uint8_t)z : 0;
     }
-    ((float *)(void *)(base + page->v_scale))[at] = s;
+    ((float *)(void *)(base + page->v_scale))[at] = frozen ? 1.0f : s;
     return silent;
 }
 

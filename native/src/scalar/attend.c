@@ -69,7 +69,8 @@ static void attend_head(const s4j_attention *a, const s4j_kv_head *head, const s
         e[t] *= ((const float *)(const void *)(base + page.v_scale))[t % S4J_PAGE];
         R = e[t] > R ? e[t] : R;
     }
-    const float g = 0x1p22f / R;
+    const float g = 0x1p22f / R; /* frozen V: every s_v is 1, so R = 1 and a = l */
+    const int frozen = a->v_mode == S4J_V_FROZEN;
     for (int i = 0, first = 0; i < 2; first += (int)head->v_channels[i], i++) {
         const float unit = (i == 0 ? R : R * s4j_v_ratio(a)) / (float)L;
         for (int64_t c = 0; c < head->v_channels[i]; c++) {
@@ -80,7 +81,9 @@ static void attend_head(const s4j_attention *a, const s4j_kv_head *head, const s
                 const float share = s4j_clamp(e[t] * g, 0.0f, 0x1p22f); /* already there, unless a token was not finite */
                 N += (int64_t)s4j_rint(share) * (v_code(&page, base, i, t % S4J_PAGE, c) - z);
             }
-            out[head->v_perm[first + c]] = (float)S4J_MUT(19, (int64_t)(int32_t)(uint32_t)(uint64_t)N, N) * unit;
+            N = S4J_MUT(19, (int64_t)(int32_t)(uint32_t)(uint64_t)N, N);
+            out[head->v_perm[first + c]] = frozen ? (float)(N - S4J_MUT(65, 0, head->v_zero[first + c]) * L) * (head->v_scale[first + c] / (float)L)
+                                                  : (float)N * unit;
         }
     }
 }

@@ -57,7 +57,7 @@ static float base_of(const s4j_gif *gif, const s4j_segment *s, const float *x, i
         float raw = (a.hi - a.lo) / (float)s4j_levels(s->bits);
         top = raw > top ? raw : top;
     }
-    return s4j_clamp(top, 1e-5f, 1e4f) / (float)s->max_multiplier;
+    return s4j_gif_bounded(top, s4j_levels(s->bits)) / (float)s->max_multiplier;
 }
 
 /* Codes of one segment. Returns its silent channels. */
@@ -81,17 +81,22 @@ static int32_t encode_segment(const s4j_gif *gif, const s4j_segment *s, const fl
         for (int64_t k = g * group; k < end; k++) {
             float v = value(gif, x, first + k);
             int32_t c = S4J_MUT(2, s4j_gif_code(v * (1.0f / step), 1.0f, z, levels), s4j_gif_code(v, step, z, levels));
+            silent += c == z;
+            if (s->bits == 16) {
+                code[k] = (int8_t)(c / 256 - 128);
+                code[s->padded + k] = (int8_t)(S4J_MUT(61, c, c % 256 - 128));
+                continue;
+            }
             int32_t d = c - s4j_offset(s->bits, z);
             code[k] = (int8_t)d;
             total += d;
-            silent += c == z;
         }
         zero[g] = z;
         mult[g] = m;
         sum[g] = total;
     }
-    for (int64_t k = s->channels; k < s->padded; k++) {
-        code[k] = (int8_t)S4J_MUT(3, 1, 0);
+    for (int8_t *plane = code; plane < code + s4j_code_bytes(s); plane += s->padded) {
+        memset(plane + s->channels, S4J_MUT(3, 1, 0), (size_t)(s->padded - s->channels));
     }
     *scale = base;
     return silent;
@@ -148,7 +153,7 @@ int32_t s4j_encode_scalar(const s4j_gif *gif, const float *x, int64_t x_stride, 
             range a = clipped(set[s->range_set], gif->clip[s->range_set]);
             silent += encode_segment(gif, s, row, first, a, code, scale, out->zero + group, out->mult + group, out->sum + group);
             first += s->channels;
-            code += s->padded;
+            code += s4j_code_bytes(s);
             group += s->groups;
         }
         out->silent[r] = silent;

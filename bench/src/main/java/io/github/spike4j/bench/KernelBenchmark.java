@@ -162,16 +162,16 @@ public class KernelBenchmark {
         var heads = new ArrayList<AttentionSpec.KvHead>();
         for (int h = 0; h < KV_HEADS; h++) {
             // The page's size does not depend on where it lies.
-            var first = new AttentionSpec.KvHead(shuffled(HEAD_DIM), shuffled(HEAD_DIM), null, null, salient, salient, 0);
+            var first = new AttentionSpec.KvHead(shuffled(HEAD_DIM), shuffled(HEAD_DIM), null, null, null, null, salient, salient, 0);
             var size = spec(dense, List.of(first)).pageBytes(0);
-            heads.add(new AttentionSpec.KvHead(first.kPerm(), first.vPerm(), null, null, salient, salient, h * size));
+            heads.add(new AttentionSpec.KvHead(first.kPerm(), first.vPerm(), null, null, null, null, salient, salient, h * size));
         }
         return spec(dense, heads);
     }
 
     private static AttentionSpec spec(boolean dense, List<AttentionSpec.KvHead> heads) {
         int queryHeads = HEADS / KV_HEADS * heads.size();
-        return new AttentionSpec(queryHeads, HEAD_DIM, AttentionSpec.Scores.of(HEAD_DIM), dense, 8, new int[] {4, 5}, new int[] {4, 5}, false, heads,
+        return new AttentionSpec(queryHeads, HEAD_DIM, AttentionSpec.Scores.of(HEAD_DIM), dense, 8, new int[] {4, 5}, new int[] {4, 5}, AttentionSpec.Coding.TOKEN, heads,
                 new AttentionSpec.Peer());
     }
 

@@ -91,11 +91,16 @@ public final class AttentionSpec {
      * @param scores factor, cap and window of the scores
      * @param kv     the kv heads
      * @param bits   code widths
+     * @param sharedK one range for both segments of K; not with frozen ranges
+     * @param hadamard q and k are rotated, head by head, after RoPE
      * @throws IllegalArgumentException naming what is out of range
      */
-    public static AttentionSpec spiking(Arena arena, int heads, int headDim, Scores scores, List<KvHead> kv, Bits bits) {
+    public static AttentionSpec spiking(Arena arena, int heads, int headDim, Scores scores, List<KvHead> kv, Bits bits, boolean sharedK,
+            boolean hadamard) {
         Check.that(!kv.isEmpty(), "kv heads", "at least 1", 0);
-        boolean frozen = kv.getFirst().frozen() != null;
+        boolean frozenK = kv.getFirst().frozenK() != null;
+        boolean frozenV = kv.getFirst().frozenV() != null;
+        Check.that(!frozenK || !sharedK, "sharedK", "ranges of K by token", 1);
         long qPadded = 0;
         long blockBytes = 0;
         for (int i = 0; i < kv.size(); i++) {
@@ -107,11 +112,8 @@ public final class AttentionSpec {
             Check.permutation(name + ": vPerm", head.vPerm());
             Check.within(name + ": kSalient", head.kSalient(), 0, headDim);
             Check.within(name + ": vSalient", head.vSalient(), 0, headDim);
-            Check.that((head.frozen() != null) == frozen, name + ": frozen", "frozen ranges for all kv heads or for none", i);
-            if (frozen) {
-                Check.that(head.frozen().scale().length == headDim, name + ": frozen.scale", "headDim values", head.frozen().scale().length);
-                Check.that(head.frozen().zero().length == headDim, name + ": frozen.zero", "headDim values", head.frozen().zero().length);
-            }
+            frozen(name + ": frozenK", head.frozenK(), frozenK, headDim);
+            frozen(name + ": frozenV", head.frozenV(), frozenV, headDim);
             checkOffset(name, head.pageOffset());
             qPadded = Math.max(qPadded, Check.pad(headDim - head.kSalient(), 16) + Check.pad(head.kSalient(), 16));
             blockBytes = Math.max(blockBytes, head.pageOffset()
@@ -124,9 +126,13 @@ public final class AttentionSpec {
             var to = s4j_kv_head.asSlice(array, i);
             s4j_kv_head.k_perm(to, arena.allocateFrom(ValueLayout.JAVA_INT, head.kPerm()));
             s4j_kv_head.v_perm(to, arena.allocateFrom(ValueLayout.JAVA_INT, head.vPerm()));
-            if (frozen) {
-                s4j_kv_head.k_scale(to, arena.allocateFrom(ValueLayout.JAVA_FLOAT, head.frozen().scale()));
-                s4j_kv_head.k_zero(to, arena.allocateFrom(ValueLayout.JAVA_BYTE, head.frozen().zero()));
+            if (frozenK) {
+                s4j_kv_head.k_scale(to, arena.allocateFrom(ValueLayout.JAVA_FLOAT, head.frozenK().scale()));
+                s4j_kv_head.k_zero(to, arena.allocateFrom(ValueLayout.JAVA_BYTE, head.frozenK().zero()));
+            }
+            if (frozenV) {
+                s4j_kv_head.v_scale(to, arena.allocateFrom(ValueLayout.JAVA_FLOAT, head.frozenV().scale()));
+                s4j_kv_head.v_zero(to, arena.allocateFrom(ValueLayout.JAVA_BYTE, head.frozenV().zero()));
             }
             s4j_kv_head.k_channels(to, 0, headDim - head.kSalient());
             s4j_kv_head.k_channels(to, 1, head.kSalient());
@@ -140,8 +146,19 @@ public final class AttentionSpec {
         s4j_attention.k_bits(spec.struct, 1, bits.kSalient());
         s4j_attention.v_bits(spec.struct, 0, bits.v());
         s4j_attention.v_bits(spec.struct, 1, bits.vSalient());
-        s4j_attention.k_mode(spec.struct, frozen ? Spike4jH.S4J_K_FROZEN() : Spike4jH.S4J_K_TOKEN());
+        s4j_attention.k_mode(spec.struct, frozenK ? Spike4jH.S4J_K_FROZEN() : sharedK ? Spike4jH.S4J_K_SHARED() : Spike4jH.S4J_K_TOKEN());
+        s4j_attention.v_mode(spec.struct, frozenV ? Spike4jH.S4J_V_FROZEN() : Spike4jH.S4J_V_TOKEN());
+        s4j_attention.hadamard(spec.struct, hadamard ? 1 : 0);
         return spec;
+    }
+
+    /** Ranges by channel are there for all kv heads or for none. */
+    private static void frozen(String name, KvHead.Frozen ranges, boolean wanted, int headDim) {
+        Check.that((ranges != null) == wanted, name, "frozen ranges for all kv heads or for none", headDim);
+        if (ranges != null) {
+            Check.that(ranges.scale().length == headDim, name + ".scale", "headDim values", ranges.scale().length);
+            Check.that(ranges.zero().length == headDim, name + ".zero", "headDim values", ranges.zero().length);
+        }
     }
 
     /**

@@ -42,9 +42,11 @@ public final class Encoding {
     /**
      * Bit-plane form of encoded rows [begin, end).
      *
+     * @param gif    without 16-bit segments
      * @param planes u64 {@code [rows][GifSpec.planeWords()]}
      */
     public static void planes(KernelTable k, GifSpec gif, SpikeBuffer x, MemorySegment planes, long begin, long end) {
+        Check.that(!gif.isWide(), "gif", "segments of at most 8 bits", 16);
         Check.range("rows", begin, end, x.rows());
         x.check("x", gif, end);
         Check.writable("planes", planes, end, gif.planeWords() * Long.BYTES, Long.BYTES);

@@ -4,7 +4,7 @@ package io.github.spike4j.bindings;
  * Consecutive channels of an input group, after its permutation, with one width and one range set.
  *
  * @param channels      real channels; 0 is an empty segment
- * @param bits          code width B, 2..8
+ * @param bits          code width B, 2..8 or 16
  * @param rangeSet      0..3
  * @param actGroup      channels of one activation sub-scale, a multiple of 16; or 0
  * @param maxMultiplier M, the largest activation sub-scale, 1..255
@@ -16,7 +16,7 @@ public record GifSegment(long channels, int bits, int rangeSet, int actGroup, in
     /** @throws IllegalArgumentException naming the component that is out of range */
     public GifSegment {
         Check.within("channels", channels, 0, MAX_CHANNELS);
-        Check.within("bits", bits, 2, 8);
+        Check.that(bits >= 2 && bits <= 8 || bits == 16, "bits", "2..8 or 16", bits);
         Check.within("rangeSet", rangeSet, 0, GifSpec.MAX_SEGMENTS - 1);
         Check.that(actGroup >= 0 && actGroup % 16 == 0, "actGroup", "0 or a multiple of 16", actGroup);
         Check.within("maxMultiplier", maxMultiplier, 1, 255);
@@ -34,6 +34,11 @@ public record GifSegment(long channels, int bits, int rangeSet, int actGroup, in
     /** Channels rounded up to a multiple of 64. */
     public long padded() {
         return Check.pad(channels, 64);
+    }
+
+    /** Bytes of the codes in an encoded row: 16 bits have two planes. */
+    public long codeBytes() {
+        return bits == 16 ? 2 * padded() : padded();
     }
 
     /** Number of groups that sums are kept for. */

@@ -19,6 +19,7 @@ public final class GifSpec {
     private final long groups;
     private final long planeWords;
     private final boolean needsSum;
+    private final boolean wide;
     private final boolean grouped;
     private final MemorySegment struct;
 
@@ -34,10 +35,11 @@ public final class GifSpec {
         Check.within("clip.length", clip.length, 0, MAX_SEGMENTS);
         this.segments = List.copyOf(segments);
         channels = segments.stream().mapToLong(GifSegment::channels).sum();
-        padded = segments.stream().mapToLong(GifSegment::padded).sum();
+        padded = segments.stream().mapToLong(GifSegment::codeBytes).sum();
         groups = segments.stream().mapToLong(GifSegment::groups).sum();
         planeWords = segments.stream().mapToLong(s -> s.bits() * s.padded() / Long.SIZE).sum();
-        needsSum = segments.stream().anyMatch(s -> s.bits() == 8 && s.channels() > 0);
+        needsSum = segments.stream().anyMatch(s -> s.bits() >= 8 && s.channels() > 0);
+        wide = segments.stream().anyMatch(s -> s.bits() == 16 && s.channels() > 0);
         grouped = segments.stream().anyMatch(s -> s.group() != 0);
         Check.that(channels > 0, "channels", "at least one channel", channels);
         struct = s4j_gif.allocate(arena);
@@ -97,9 +99,14 @@ public final class GifSpec {
         return planeWords;
     }
 
-    /** Whether weights for this encoding must carry sums: some segment has 8 bits. */
+    /** Whether weights for this encoding must carry sums: some segment has 8 or 16 bits. */
     boolean needsSum() {
         return needsSum;
+    }
+
+    /** Whether some segment has 16 bits; there are no bit planes of it then. */
+    boolean isWide() {
+        return wide;
     }
 
     boolean isGrouped() {

@@ -7,12 +7,13 @@ package io.github.spike4j.bindings;
  * @param vPerm      the same for V
  * @param kSalient   salient K channels, the last of the permuted ones
  * @param vSalient   salient V channels
- * @param frozen     scales and zero points of K by permuted channel; null if K ranges are per token
+ * @param frozenK    scales and zero points of K by permuted channel; null if K ranges are per token
+ * @param frozenV    the same for V
  * @param pageOffset byte offset of the head's page in a block, a multiple of 64
  */
-public record KvHead(int[] kPerm, int[] vPerm, int kSalient, int vSalient, Frozen frozen, long pageOffset) {
+public record KvHead(int[] kPerm, int[] vPerm, int kSalient, int vSalient, Frozen frozenK, Frozen frozenV, long pageOffset) {
     /**
-     * Ranges of K frozen at calibration, by permuted channel.
+     * Ranges of K or V frozen at calibration, by permuted channel.
      *
      * @param scale {@code [headDim]}
      * @param zero  {@code [headDim]}, unsigned

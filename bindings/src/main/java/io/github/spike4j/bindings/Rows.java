@@ -56,6 +56,14 @@ public final class Rows {
                 Spike4jH.s4j_glu(k.handle(), activation.value, gateUp, stride, channels, y, yStride, begin, end));
     }
 
+    /** Online rotation of rows [begin, end) in place, by Hadamards of the largest power of two that divides the channels. */
+    public static void hadamard(KernelTable k, MemorySegment x, long xStride, long channels, long begin, long end) {
+        Check.within("channels", channels, 1, Integer.MAX_VALUE);
+        Check.range("rows", begin, end, Long.MAX_VALUE);
+        Check.writableRows("x", x, end, xStride, channels);
+        NativeException.check("s4j_hadamard", Spike4jH.s4j_hadamard(k.handle(), x, xStride, channels, begin, end));
+    }
+
     /**
      * Embedding rows: row i of y is row {@code ids[i]} of the table times {@code scale}, i in [begin, end).
      *

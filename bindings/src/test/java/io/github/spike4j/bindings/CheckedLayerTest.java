@@ -110,6 +110,15 @@ class CheckedLayerTest {
         rejected("sum", () -> new Weights(arena, new GifSpec(arena, List.of(new GifSegment(128, 8, 0)), null), parts, 20, 1, 4,
                 Weights.Layout.R16));
         rejected("mult", () -> new Weights(arena, gif, parts, 20, 2, 4, Weights.Layout.R16));
+        rejected("steps", () -> new Weights(arena, gif, parts, 20, 1, 4, Weights.Layout.R16, 1, 17));
+        rejected("steps", () -> new Weights(arena, gif, parts, 20, 1, 4, Weights.Layout.R16, 1));
+        rejected("data", () -> new Weights(arena, gif, parts, 20, 1, 4, Weights.Layout.R16, 1, 2));
+        var stepped = new Weights.Parts(bytes(padded * 256 / 2), floats(2 * padded), bytes(padded), null, null, null);
+        rejected("scale", () -> new Weights(arena, gif, stepped, 20, 1, 4, Weights.Layout.R16, 1, 2));
+        var wide = new GifSpec(arena, List.of(new GifSegment(128, 16, 0)), null);
+        assertEquals(256, wide.padded());
+        rejected("sum", () -> new Weights(arena, wide, parts, 20, 1, 4, Weights.Layout.R16));
+        rejected("gif", () -> Encoding.planes(k, wide, spikes, bytes(1 << 12), 0, 1));
         var y = floats(3 * 20);
         rejected("begin", () -> Linear.linear(k, w, spikes, 3, y, 20, false, 8, 20));
         rejected("end", () -> Linear.linear(k, w, spikes, 3, y, 20, false, 0, 19));
@@ -133,6 +142,8 @@ class CheckedLayerTest {
         rejected("table", () -> Rows.embed(k, bytes(127), DType.BF16, 2, 32, 1, bytes(8), x, 32, 0, 2));
         rejected("x", () -> Rows.softcap(k, x, 32, 33, 1, 0, 2));
         rejected("ids", () -> Rows.embed(k, bytes(128), DType.BF16, 2, 32, 1, bytes(7), x, 32, 0, 2));
+        rejected("x", () -> Rows.hadamard(k, x, 32, 32, 0, 3));
+        rejected("channels", () -> Rows.hadamard(k, x, 32, 0, 0, 1));
         rejected("n", () -> Rows.argmax(k, x, 0));
         rejected("x", () -> Rows.argmax(k, x, 65));
     }
@@ -152,10 +163,16 @@ class CheckedLayerTest {
         rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, SCORES, -64));
         rejected("pageOffset", () -> AttentionSpec.dense(arena, 1, 16, SCORES, Long.MAX_VALUE / 64 * 64));
         rejected("pageOffset", () -> AttentionSpec.spiking(arena, 1, 16, SCORES,
-                List.of(new KvHead(identity, identity, 0, 0, null, Long.MAX_VALUE / 64 * 64)), bits));
-        rejected("kPerm", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(new int[16], identity, 0, 0, null, 0)), bits));
-        rejected("vPerm", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(identity, new int[8], 0, 0, null, 0)), bits));
-        var spec = AttentionSpec.spiking(arena, 2, 16, SCORES, List.of(new KvHead(identity, identity, 2, 2, null, 0)), bits);
+                List.of(new KvHead(identity, identity, 0, 0, null, null, Long.MAX_VALUE / 64 * 64)), bits, false, false));
+        rejected("kPerm", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(new int[16], identity, 0, 0, null, null, 0)), bits, false, false));
+        rejected("vPerm", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(identity, new int[8], 0, 0, null, null, 0)), bits, false, false));
+        var spec = AttentionSpec.spiking(arena, 2, 16, SCORES, List.of(new KvHead(identity, identity, 2, 2, null, null, 0)), bits, false, false);
+        var ranges = new KvHead.Frozen(new float[16], new byte[16]);
+        var little = new KvHead.Frozen(new float[15], new byte[16]);
+        rejected("sharedK", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(identity, identity, 0, 0, ranges, null, 0)), bits, true, false));
+        rejected("frozenV", () -> AttentionSpec.spiking(arena, 1, 16, SCORES, List.of(new KvHead(identity, identity, 0, 0, null, little, 0)), bits, false, false));
+        rejected("frozenV", () -> AttentionSpec.spiking(arena, 2, 16, SCORES, List.of(new KvHead(identity, identity, 0, 0, null, ranges, 0),
+                new KvHead(identity, identity, 0, 0, null, null, 1 << 14)), bits, false, false));
         var dense = AttentionSpec.dense(arena, 2, 16, SCORES, 0);
         var blocks = new BlockTable(arena, 2, spec.blockBytes());
         rejected("block index", () -> blocks.set(1, bytes(spec.blockBytes())));

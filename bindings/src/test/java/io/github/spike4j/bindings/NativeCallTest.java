@@ -5,11 +5,15 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.spike4j.bindings.ffi.Spike4jH;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
@@ -211,7 +215,7 @@ class NativeCallTest {
         int[] perm = IntStream.range(0, dim).map(i -> (i * 7 + 1) % dim).toArray();
         var page = AttentionSpec.pageBytes(dim, 4, 4, bits);
         var spiking = AttentionSpec.spiking(arena, heads, dim, SCORES,
-                List.of(new KvHead(perm, perm, 4, 4, null, 0), new KvHead(perm, perm, 4, 4, null, page)), bits);
+                List.of(new KvHead(perm, perm, 4, 4, null, null, 0), new KvHead(perm, perm, 4, 4, null, null, page)), bits, false, false);
         sequences = sequence(spiking);
         var q = new QueryBuffer(arena, 1, heads, spiking.queryBytes());
         Attention.append(k, spiking, qkv, row, rope, sequences, q, 0, 1);
@@ -262,6 +266,30 @@ class NativeCallTest {
         e = assertThrows(NativeException.class,
                 () -> Rows.embed(k, nan, DType.F32, 1, 2, 1, arena.allocateFrom(JAVA_INT, 1), nan, 2, 0, 1));
         assertEquals("s4j_embed: S4J_E_ARGUMENT: a count, range or option is not allowed", e.getMessage());
+    }
+
+    @ParameterizedTest
+    @MethodSource("tables")
+    void hadamard(KernelTable k) {
+        var x = arena.allocateFrom(JAVA_FLOAT, 1, 2, 3, 4, 7, 1, 2, 3, 4);
+        Rows.hadamard(k, x, 5, 4, 0, 2);
+        assertEquals(List.of(5f, -1f, -2f, 0f, 7f, 5f, -1f, -2f, 0f),
+                Arrays.stream(x.toArray(JAVA_INT)).mapToObj(Float::intBitsToFloat).map(v -> v + 0f).toList());
+    }
+
+    /** Rounding upwards, as the C library sets it, is found and undone for the thread that asks. */
+    @Test
+    void floatEnvironment() throws Throwable {
+        NativeLibrary.require();
+        var linker = Linker.nativeLinker();
+        var symbol = linker.defaultLookup().find("fesetround");
+        assumeTrue(symbol.isPresent(), "the C library does not export fesetround");
+        var set = linker.downcallHandle(symbol.get(), FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+        assertFalse(FloatEnvironment.reset());
+        assertEquals(0, (int) set.invokeExact(0x800)); // FE_UPWARD on x86
+        assertTrue(FloatEnvironment.reset());
+        assertFalse(FloatEnvironment.reset());
+        assertEquals(0, (int) set.invokeExact(0)); // the x87 unit too
     }
 
     /** A call leaves no garbage once it is compiled. */

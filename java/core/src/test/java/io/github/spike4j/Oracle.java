@@ -165,6 +165,9 @@ final class Oracle {
             return dense(w, source);
         }
         var group = m.groups.get(w.input());
+        if (group.hadamard()) {
+            source = hadamard(source);
+        }
         int[] perm = m.permutations.get(w.input());
         var x = new float[perm.length];
         for (int k = 0; k < x.length; k++) {
@@ -180,6 +183,7 @@ final class Oracle {
             var s = group.segments().get(i);
             int top = (1 << s.bits()) - 1;
             float clip = group.clip().get(s.rangeSet());
+            float floor = s.bits() == 16 ? 1e-9f : 1e-5f;
             if (s.actGroup() == 0) {
                 float hi = 0;
                 float lo = 0;
@@ -194,7 +198,7 @@ final class Oracle {
                 }
                 hi *= clip;
                 lo *= clip;
-                scale[i] = clamp((hi - lo) / top, 1e-5f, 1e4f);
+                scale[i] = clamp((hi - lo) / top, floor, 1e4f);
                 for (int k = first; k < first + s.channels(); k++) {
                     z[k] = zero(lo, scale[i], top);
                     mult[k] = 1;
@@ -215,7 +219,7 @@ final class Oracle {
                     raw[j] = (hi * clip - lows[j]) / top;
                     most = Math.max(most, raw[j]);
                 }
-                scale[i] = clamp(most, 1e-5f, 1e4f) / s.maxMultiplier();
+                scale[i] = clamp(most, floor, 1e4f) / s.maxMultiplier();
                 for (int k = 0; k < s.channels(); k++) {
                     int j = k / s.actGroup();
                     int multiple = Math.max(1, (int) Math.ceil(Math.min(raw[j] / scale[i], s.maxMultiplier())));
@@ -234,21 +238,28 @@ final class Oracle {
         var y = new float[w.rows()];
         for (int o = 0; o < w.rows(); o++) {
             boolean empty = true;
-            int k = 0;
+            int from = 0;
+            int code = o * (w.codes().length / w.rows());
+            int plane = 0;
             for (int i = 0; i < n; i++) {
-                int d = 0;
-                int end = k + group.segments().get(i).channels();
-                if (k == end) {
-                    continue;
+                int end = from + group.segments().get(i).channels();
+                for (int step = 0; step < (w.steps() == null ? 1 : w.steps()[i]); step++) {
+                    float ws = w.scale()[w.steps() == null ? o : plane++ * w.rows() + o];
+                    if (from == end) {
+                        continue;
+                    }
+                    var d = java.math.BigInteger.ZERO;
+                    for (int k = from; k < end; k++) {
+                        int g = groupOf[k];
+                        int zw = w.zero()[o][w.zero()[o].length == 1 ? 0 : g];
+                        int mw = w.mult() == null ? 1 : w.mult()[o][g];
+                        d = d.add(java.math.BigInteger.valueOf((long) mw * mult[k] * (c[k] - z[k]) * ((w.codes()[code++] & 255) - zw)));
+                    }
+                    float sum = group.segments().get(i).bits() == 16 ? (float) d.longValue() : (float) d.intValue();
+                    y[o] = empty ? sum * (scale[i] * ws) : Math.fma(sum, scale[i] * ws, y[o]);
+                    empty = false;
                 }
-                for (; k < end; k++) {
-                    int g = groupOf[k];
-                    int zw = w.zero()[o][w.zero()[o].length == 1 ? 0 : g];
-                    int mw = w.mult() == null ? 1 : w.mult()[o][g];
-                    d += mw * mult[k] * (c[k] - z[k]) * ((w.codes()[o * w.channels() + k] & 255) - zw);
-                }
-                y[o] = empty ? (float) d * (scale[i] * w.scale()[o]) : Math.fma((float) d, scale[i] * w.scale()[o], y[o]);
-                empty = false;
+                from = end;
             }
             y[o] += w.bias() == null ? 0 : w.bias()[o];
         }
@@ -267,15 +278,32 @@ final class Oracle {
         return y;
     }
 
-    /** N5. */
+    /** N9: in each block of n channels, n the largest power of two that divides them all, channel i becomes sum of (-1)^|i & j| x_j. */
+    private static float[] hadamard(float[] x) {
+        int n = 1;
+        while (x.length % (2 * n) == 0) {
+            n *= 2;
+        }
+        var y = x.clone();
+        for (int h = 1; h < n; h *= 2) {
+            var next = new float[y.length];
+            for (int i = 0; i < y.length; i++) {
+                next[i] = (i & h) == 0 ? y[i] + y[i + h] : y[i - h] - y[i];
+            }
+            y = next;
+        }
+        for (int i = 0; i < y.length; i++) {
+            y[i] *= (float) (1 / Math.sqrt(n));
+        }
+        return y;
+    }
+
+    /** N5, and N9 if there is more. */
     private float[] rotated(int layer, float[] qkv, int head, int position) {
         int d = m.a.headDim();
-        var y = new float[d];
-        if (m.a.layerRopes().get(layer) < 0) {
-            return java.util.Arrays.copyOfRange(qkv, head * d, head * d + d);
-        }
-        var rope = m.a.ropes().get(m.a.layerRopes().get(layer));
-        for (int i = 0; i < d / 2; i++) {
+        var y = java.util.Arrays.copyOfRange(qkv, head * d, head * d + d);
+        var rope = m.a.layerRopes().get(layer) < 0 ? null : m.a.ropes().get(m.a.layerRopes().get(layer));
+        for (int i = 0; rope != null && i < d / 2; i++) {
             double period = rope.periods().get(i);
             float c = period == 0 ? 1 : (float) (StrictMath.cos(position / period) * rope.magnitude());
             float s = period == 0 ? 0 : (float) (StrictMath.sin(position / period) * rope.magnitude());
@@ -284,7 +312,7 @@ final class Oracle {
             y[i] = Math.fma(x0, c, -(x1 * s));
             y[d / 2 + i] = Math.fma(x1, c, x0 * s);
         }
-        return y;
+        return m.kind == Kind.OPTIONS ? hadamard(y) : y;
     }
 
     /** N7, N8. */
@@ -335,7 +363,8 @@ final class Oracle {
                         int kTop = (1 << m.kBits[i]) - 1;
                         float khi = 0;
                         float klo = 0;
-                        for (int c = from; c < to; c++) {
+                        boolean shared = m.kind == Kind.OPTIONS;
+                        for (int c = shared ? 0 : from; c < (shared ? d : to); c++) {
                             khi = Math.max(khi, k[kPerm[c]]);
                             klo = Math.min(klo, k[kPerm[c]]);
                         }
@@ -354,10 +383,35 @@ final class Oracle {
                     e[p] = capped((frozen ? (float) total : b) * (qs * m.a.attentionScale()), m.a.attentionSoftcap());
                     top = Math.max(top, e[p]);
                 }
-                values(qkv, heads + kvHeads + g, vPerm, vOrdinary, from0, e, top, out[t], h * d, first);
+                if (m.kind == Kind.OPTIONS) {
+                    frozenValues(qkv, heads + kvHeads + g, vPerm, vOrdinary, from0, e, top, out[t], h * d, first, m.vScale.get(name + g),
+                            m.vZero.get(name + g));
+                } else {
+                    values(qkv, heads + kvHeads + g, vPerm, vOrdinary, from0, e, top, out[t], h * d, first);
+                }
             }
         }
         return out;
+    }
+
+    /** N8 with frozen ranges, of one query head. */
+    private void frozenValues(float[][] qkv, int head, int[] perm, int ordinary, int from, float[] score, float top, float[] out, int at,
+            boolean count, float[] scale, int[] zero) {
+        var l = new long[score.length];
+        long sum = 0;
+        for (int p = from; p < l.length; p++) {
+            l[p] = (long) Math.rint(exp(score[p] - top) * 0x1p22f);
+            sum += l[p];
+        }
+        for (int c = 0; c < perm.length; c++) {
+            long n = 0;
+            for (int p = from; p < l.length; p++) {
+                int code = code(qkv[p][head * perm.length + perm[c]], scale[c], zero[c], (1 << m.vBits[c < ordinary ? 0 : 1]) - 1);
+                silent += count && p == l.length - 1 && code == zero[c] ? 1 : 0;
+                n += l[p] * code;
+            }
+            out[at + perm[c]] = (float) (n - zero[c] * sum) * (scale[c] / (float) sum);
+        }
     }
 
     /** N8 of one query head. */

@@ -34,21 +34,27 @@ final class TinyModel {
     /** This token's embedding makes the residual overflow. */
     static final int POISON = 258;
 
-    /** OWN_MASKS also has bit planes (P64); the last two have all that an architecture can have beyond the first LLaMA. */
+    /**
+     * OWN_MASKS also has bit planes (P64); FEATURES and DENSE_FEATURES have all that an architecture can have beyond the first LLaMA. OPTIONS too, and
+     * segments of 16 bits, with and without groups, multi-step weights, online Hadamards, one range for both segments of K, frozen V.
+     */
     enum Kind {
-        DENSE, SPIKING, OWN_MASKS, FROZEN, FEATURES, DENSE_FEATURES;
+        DENSE, SPIKING, OWN_MASKS, FROZEN, FEATURES, DENSE_FEATURES, OPTIONS;
 
         boolean dense() {
             return this == DENSE || this == DENSE_FEATURES;
         }
 
         boolean features() {
-            return this == FEATURES || this == DENSE_FEATURES;
+            return this == FEATURES || this == DENSE_FEATURES || this == OPTIONS;
         }
     }
 
-    /** Weights in plain order: codes [rows][channels] over permuted channels; zero [row][groups or 1], mult [row][groups] or null. */
-    record Lin(String input, int rows, int channels, byte[] codes, float[] scale, int[][] zero, int[][] mult, float[] bias, float[] dense) {}
+    /**
+     * Weights in plain order: codes [rows][channels] over permuted channels; with steps, by segment, [rows][segment][step][channel], and scale
+     * [sum of steps][rows]; zero [row][groups or 1], mult [row][groups] or null.
+     */
+    record Lin(String input, int rows, int channels, int[] steps, byte[] codes, float[] scale, int[][] zero, int[][] mult, float[] bias, float[] dense) {}
 
     final Kind kind;
     final Architecture a;
@@ -65,6 +71,8 @@ final class TinyModel {
     final int[][] vSalient = {{2, 1}, {0, 4}, {3, 20}};
     final Map<String, float[]> kScale = new LinkedHashMap<>();
     final Map<String, int[]> kZero = new LinkedHashMap<>();
+    final Map<String, float[]> vScale = new LinkedHashMap<>();
+    final Map<String, int[]> vZero = new LinkedHashMap<>();
     private final SplittableRandom random;
 
     TinyModel(Kind kind, long seed) {
@@ -105,9 +113,9 @@ final class TinyModel {
             }
             group(name + "attn_out", new Segment(70, 4, 0, 0, 1, 0), new Segment(0, 4, 1, 0, 1, 0), new Segment(10, 6, 0, 0, 1, 0));
             linear(name + "attn_o", name + "attn_out", 80, 80, 2, 0);
-            group(name + "ffn_in", new Segment(74, 4, 0, 32, 15, 16), new Segment(6, 8, 1, 0, 1, 16));
+            group(name + "ffn_in", new Segment(74, wide(4), 0, 32, kind == Kind.OPTIONS ? 255 : 15, 16), new Segment(6, 8, 1, 0, 1, 16));
             linear(name + "ffn_gate_up", name + "ffn_in", 2 * a.intermediate(), 80, 4, 63);
-            group(name + "ffn_hidden", new Segment(90, 4, 0, 0, 1, 0), new Segment(6, 5, 1, 0, 1, 0));
+            group(name + "ffn_hidden", new Segment(90, wide(4), 0, 0, 1, 0), new Segment(6, 5, 1, 0, 1, 0));
             linear(name + "ffn_down", name + "ffn_hidden", 80, a.intermediate(), 4, 0);
             for (var which : List.of("k", "v")) {
                 for (int h = 0; h < a.kvHeads(); h++) {
@@ -117,11 +125,20 @@ final class TinyModel {
             for (int h = 0; h < a.kvHeads(); h++) {
                 kScale.put(name + h, uniform(a.headDim(), 0.2, 0.6));
                 kZero.put(name + h, random.ints(a.headDim(), 4, 12).toArray());
+                if (kind == Kind.OPTIONS) {
+                    vScale.put(name + h, uniform(a.headDim(), 0.2, 0.6));
+                    vZero.put(name + h, random.ints(a.headDim(), 4, 12).toArray());
+                }
             }
         }
         norms.put("final_norm", around1(a.hidden()));
         group("head_in", new Segment(80, 8, 0, 0, 1, 0));
         linear("lm_head", "head_in", a.vocab(), 80, 8, 0);
+    }
+
+    /** A width, or 16 bits in the model of options. */
+    private int wide(int bits) {
+        return kind == Kind.OPTIONS ? 16 : bits;
     }
 
     boolean spiking() {
@@ -133,7 +150,8 @@ final class TinyModel {
         for (var s : segments) {
             channels += s.channels();
         }
-        groups.put(name, new InputGroup(channels, name + ".permutation", List.of(segments), List.of(0.9f, 1f, 1f, 1f), false));
+        groups.put(name, new InputGroup(channels, name + ".permutation", List.of(segments), List.of(0.9f, 1f, 1f, 1f),
+                kind == Kind.OPTIONS && (name.endsWith("attn_out") || name.endsWith("ffn_hidden"))));
         permutations.put(name, permutation(channels));
     }
 
@@ -141,16 +159,20 @@ final class TinyModel {
         float[] bias = name.contains("attn_q") ? normal(rows, 0.3) : null;
         if (!spiking()) {
             var w = normal(rows * channels, 1 / Math.sqrt(channels));
-            linears.put(name, new Lin(null, rows, channels, null, null, null, null, bias, w));
+            linears.put(name, new Lin(null, rows, channels, null, null, null, null, null, bias, w));
             return;
         }
         int groupCount = groups.get(input).groups();
-        var codes = new byte[rows * channels];
+        // two steps of the ordinary channels, three of the empty segment, one of the salient ones
+        int[] steps = kind == Kind.OPTIONS && name.endsWith("attn_o") ? new int[] {2, 3, 1} : null;
+        int planes = steps == null ? 1 : java.util.Arrays.stream(steps).sum();
+        int codesOfRow = steps == null ? channels : java.util.Arrays.stream(stepped(groups.get(input), steps)).sum();
+        var codes = new byte[rows * codesOfRow];
         int top = 1 << bits;
         for (int i = 0; i < codes.length; i++) {
-            codes[i] = (byte) random.nextInt(top);
+            codes[i] = (byte) random.nextInt(steps == null ? top : 3);
         }
-        var scale = uniform(rows, 2.0 / top / Math.sqrt(channels), 4.0 / top / Math.sqrt(channels));
+        var scale = uniform(planes * rows, 2.0 / top / Math.sqrt(channels), 4.0 / top / Math.sqrt(channels));
         var zero = new int[rows][];
         var mult = maxMult == 0 ? null : new int[rows][];
         for (int r = 0; r < rows; r++) {
@@ -161,7 +183,13 @@ final class TinyModel {
                 scale[r] /= maxMult / 2f;
             }
         }
-        linears.put(name, new Lin(input, rows, channels, codes, scale, zero, mult, bias, null));
+        linears.put(name, new Lin(input, rows, channels, steps, codes, scale, zero, mult, bias, null));
+    }
+
+    /** Channels of each plane of codes. */
+    private static int[] stepped(InputGroup group, int[] steps) {
+        return java.util.stream.IntStream.range(0, steps.length)
+                .flatMap(i -> java.util.stream.IntStream.generate(() -> group.segments().get(i).channels()).limit(steps[i])).toArray();
     }
 
     private int[] permutation(int n) {
@@ -233,6 +261,7 @@ final class TinyModel {
         var layers = new ArrayList<AttentionLayer>();
         int d = a.headDim();
         boolean frozen = kind == Kind.FROZEN;
+        boolean options = kind == Kind.OPTIONS;
         for (int l = 0; l < a.layers(); l++) {
             var name = "layers." + l + ".";
             for (var which : List.of("k", "v")) {
@@ -243,21 +272,31 @@ final class TinyModel {
                 put(writer, TensorInfo.row(name + which + "_permutation", Encoding.I32, a.kvHeads(), d), all.array());
             }
             if (frozen) {
-                var scales = ByteBuffer.allocate(4 * a.kvHeads() * d);
-                var zeros = ByteBuffer.allocate(a.kvHeads() * d);
-                for (int h = 0; h < a.kvHeads(); h++) {
-                    scales.put(floats(kScale.get(name + h), d));
-                    for (int z : kZero.get(name + h)) {
-                        zeros.put((byte) z);
-                    }
-                }
-                put(writer, TensorInfo.row(name + "k_scale", Encoding.F32, a.kvHeads(), d), scales.array());
-                put(writer, TensorInfo.row(name + "k_zero", Encoding.U8, a.kvHeads(), d), zeros.array());
+                ranges(writer, name, "k", kScale, kZero);
+            }
+            if (options) {
+                ranges(writer, name, "v", vScale, vZero);
             }
             layers.add(new AttentionLayer(name + "k_permutation", name + "v_permutation", kSalient[l], vSalient[l],
-                    frozen ? name + "k_scale" : null, frozen ? name + "k_zero" : null, null, null));
+                    frozen ? name + "k_scale" : null, frozen ? name + "k_zero" : null, options ? name + "v_scale" : null,
+                    options ? name + "v_zero" : null));
         }
-        return new Attention(qBits, kBits, vBits, frozen ? "frozen" : "token", "token", "separate", false, layers);
+        return new Attention(qBits, kBits, vBits, frozen ? "frozen" : "token", options ? "frozen" : "token", options ? "shared" : "separate",
+                options, layers);
+    }
+
+    private void ranges(S4jWriter writer, String layer, String which, Map<String, float[]> scale, Map<String, int[]> zero) throws IOException {
+        int d = a.headDim();
+        var scales = ByteBuffer.allocate(4 * a.kvHeads() * d);
+        var zeros = ByteBuffer.allocate(a.kvHeads() * d);
+        for (int h = 0; h < a.kvHeads(); h++) {
+            scales.put(floats(scale.get(layer + h), d));
+            for (int z : zero.get(layer + h)) {
+                zeros.put((byte) z);
+            }
+        }
+        put(writer, TensorInfo.row(layer + which + "_scale", Encoding.F32, a.kvHeads(), d), scales.array());
+        put(writer, TensorInfo.row(layer + which + "_zero", Encoding.U8, a.kvHeads(), d), zeros.array());
     }
 
     private Linear write(S4jWriter writer, String name, Lin lin) throws IOException {
@@ -276,19 +315,32 @@ final class TinyModel {
         }
         var group = groups.get(lin.input());
         var layout = kind == Kind.OWN_MASKS && encoding(name) == Encoding.U2 ? Layout.P64 : Layout.R16;
-        var info = TensorInfo.weight(name + ".weight", layout, encoding(name), rows, group.segmentChannels());
+        int[] planes = lin.steps() == null ? group.segmentChannels() : stepped(group, lin.steps());
+        var info = TensorInfo.weight(name + ".weight", layout, encoding(name), rows, planes);
         var bytes = new byte[(int) info.bytes()];
         if (layout == Layout.P64) {
             Layouts.packP64(lin.codes(), rows, group.segmentChannels(), MemorySegment.ofArray(bytes));
         } else {
-            Layouts.packR16(lin.codes(), rows, group.segmentChannels(), encoding(name).bits(), MemorySegment.ofArray(bytes));
+            Layouts.packR16(lin.codes(), rows, planes, encoding(name).bits(), MemorySegment.ofArray(bytes));
         }
         put(writer, info, bytes);
-        put(writer, TensorInfo.row(name + ".scale", Encoding.F32, 16L * panels), floats(lin.scale(), 16 * panels));
+        if (lin.steps() == null) {
+            put(writer, TensorInfo.row(name + ".scale", Encoding.F32, 16L * panels), floats(lin.scale(), 16 * panels));
+        } else {
+            var scales = ByteBuffer.allocate(4 * planes.length * 16 * panels);
+            for (int p = 0; p < planes.length; p++) {
+                scales.put(floats(java.util.Arrays.copyOfRange(lin.scale(), p * rows, (p + 1) * rows), 16 * panels));
+            }
+            put(writer, TensorInfo.row(name + ".scale", Encoding.F32, planes.length, 16L * panels), scales.array());
+        }
         int zeroGroups = lin.zero()[0].length;
         put(writer, TensorInfo.row(name + ".zero", Encoding.U8, panels, zeroGroups, 16), panels(lin.zero(), panels, zeroGroups));
         if (lin.mult() != null) {
             put(writer, TensorInfo.row(name + ".mult", Encoding.U8, panels, group.groups(), 16), panels(lin.mult(), panels, group.groups()));
+        }
+        List<Integer> steps = lin.steps() == null ? null : java.util.Arrays.stream(lin.steps()).boxed().toList();
+        if (steps != null) { // no segment of 8 bits: no sums
+            return new Linear(lin.input(), rows, lin.channels(), info.name(), name + ".scale", name + ".zero", null, null, biasName, 1, steps);
         }
         int[] groupOf = Oracle.groupOf(group);
         var sums = ByteBuffer.allocate(4 * panels * group.groups() * 16).order(ByteOrder.LITTLE_ENDIAN);

@@ -203,6 +203,33 @@ public class Spike4jH extends Spike4jH$shared {
     public static int S4J_K_FROZEN() {
         return S4J_K_FROZEN;
     }
+    private static final int S4J_K_SHARED = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum s4j_k_mode.S4J_K_SHARED = 2
+     * }
+     */
+    public static int S4J_K_SHARED() {
+        return S4J_K_SHARED;
+    }
+    private static final int S4J_V_TOKEN = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum s4j_v_mode.S4J_V_TOKEN = 0
+     * }
+     */
+    public static int S4J_V_TOKEN() {
+        return S4J_V_TOKEN;
+    }
+    private static final int S4J_V_FROZEN = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum s4j_v_mode.S4J_V_FROZEN = 1
+     * }
+     */
+    public static int S4J_V_FROZEN() {
+        return S4J_V_FROZEN;
+    }
     private static final int S4J_STORE = (int)0L;
     /**
      * {@snippet lang=c :
@@ -289,6 +316,64 @@ public class Spike4jH extends Spike4jH$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("s4j_abi_version");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class s4j_reset_float_environment {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Spike4jH.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("s4j_reset_float_environment");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t s4j_reset_float_environment()
+     * }
+     */
+    public static FunctionDescriptor s4j_reset_float_environment$descriptor() {
+        return s4j_reset_float_environment.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t s4j_reset_float_environment()
+     * }
+     */
+    public static MethodHandle s4j_reset_float_environment$handle() {
+        return s4j_reset_float_environment.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t s4j_reset_float_environment()
+     * }
+     */
+    public static MemorySegment s4j_reset_float_environment$address() {
+        return s4j_reset_float_environment.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t s4j_reset_float_environment()
+     * }
+     */
+    public static int s4j_reset_float_environment() {
+        var mh$ = s4j_reset_float_environment.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("s4j_reset_float_environment");
             }
             return (int)mh$.invokeExact();
         } catch (Error | RuntimeException ex) {
@@ -952,6 +1037,71 @@ public class Spike4jH extends Spike4jH$shared {
                 traceDowncall("s4j_glu", k, activation, gate_up, stride, channels, y, y_stride, begin, end);
             }
             return (int)mh$.invokeExact(k, activation, gate_up, stride, channels, y, y_stride, begin, end);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class s4j_hadamard {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Spike4jH.C_INT,
+            Spike4jH.C_POINTER,
+            Spike4jH.C_POINTER,
+            Spike4jH.C_LONG,
+            Spike4jH.C_LONG,
+            Spike4jH.C_LONG,
+            Spike4jH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("s4j_hadamard");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t s4j_hadamard(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, int64_t begin, int64_t end)
+     * }
+     */
+    public static FunctionDescriptor s4j_hadamard$descriptor() {
+        return s4j_hadamard.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t s4j_hadamard(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, int64_t begin, int64_t end)
+     * }
+     */
+    public static MethodHandle s4j_hadamard$handle() {
+        return s4j_hadamard.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t s4j_hadamard(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, int64_t begin, int64_t end)
+     * }
+     */
+    public static MemorySegment s4j_hadamard$address() {
+        return s4j_hadamard.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t s4j_hadamard(const s4j_kernels *k, float *x, int64_t x_stride, int64_t channels, int64_t begin, int64_t end)
+     * }
+     */
+    public static int s4j_hadamard(MemorySegment k, MemorySegment x, long x_stride, long channels, long begin, long end) {
+        var mh$ = s4j_hadamard.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("s4j_hadamard", k, x, x_stride, channels, begin, end);
+            }
+            return (int)mh$.invokeExact(k, x, x_stride, channels, begin, end);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -27,7 +27,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int32_t k_bits[2];
  *     int32_t v_bits[2];
  *     int32_t k_mode;
- *     int32_t reserved[2];
+ *     int32_t v_mode;
+ *     int32_t hadamard;
  * }
  * }
  */
@@ -50,7 +51,8 @@ public class s4j_attention {
         MemoryLayout.sequenceLayout(2, Spike4jH.C_INT).withName("k_bits"),
         MemoryLayout.sequenceLayout(2, Spike4jH.C_INT).withName("v_bits"),
         Spike4jH.C_INT.withName("k_mode"),
-        MemoryLayout.sequenceLayout(2, Spike4jH.C_INT).withName("reserved")
+        Spike4jH.C_INT.withName("v_mode"),
+        Spike4jH.C_INT.withName("hadamard")
     ).withName("s4j_attention");
 
     /**
@@ -654,81 +656,92 @@ public class s4j_attention {
         struct.set(k_mode$LAYOUT, k_mode$OFFSET, fieldValue);
     }
 
-    private static final SequenceLayout reserved$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("reserved"));
+    private static final OfInt v_mode$LAYOUT = (OfInt)$LAYOUT.select(groupElement("v_mode"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * int32_t reserved[2]
+     * int32_t v_mode
      * }
      */
-    public static final SequenceLayout reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfInt v_mode$layout() {
+        return v_mode$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long v_mode$OFFSET = $LAYOUT.byteOffset(groupElement("v_mode"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * int32_t reserved[2]
+     * int32_t v_mode
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long v_mode$offset() {
+        return v_mode$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * int32_t reserved[2]
+     * int32_t v_mode
      * }
      */
-    public static MemorySegment reserved(MemorySegment struct) {
-        return struct.asSlice(reserved$OFFSET, reserved$LAYOUT.byteSize());
+    public static int v_mode(MemorySegment struct) {
+        return struct.get(v_mode$LAYOUT, v_mode$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * int32_t reserved[2]
+     * int32_t v_mode
      * }
      */
-    public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
-        MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
+    public static void v_mode(MemorySegment struct, int fieldValue) {
+        struct.set(v_mode$LAYOUT, v_mode$OFFSET, fieldValue);
     }
 
-    private static long[] reserved$DIMS = { 2 };
+    private static final OfInt hadamard$LAYOUT = (OfInt)$LAYOUT.select(groupElement("hadamard"));
 
     /**
-     * Dimensions for array field:
+     * Layout for field:
      * {@snippet lang=c :
-     * int32_t reserved[2]
+     * int32_t hadamard
      * }
      */
-    public static long[] reserved$dimensions() {
-        return reserved$DIMS;
-    }
-    private static final VarHandle reserved$ELEM_HANDLE = reserved$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * int32_t reserved[2]
-     * }
-     */
-    public static int reserved(MemorySegment struct, long index0) {
-        return (int)reserved$ELEM_HANDLE.get(struct, reserved$OFFSET, index0);
+    public static final OfInt hadamard$layout() {
+        return hadamard$LAYOUT;
     }
 
+    private static final long hadamard$OFFSET = $LAYOUT.byteOffset(groupElement("hadamard"));
+
     /**
-     * Indexed setter for field:
+     * Offset for field:
      * {@snippet lang=c :
-     * int32_t reserved[2]
+     * int32_t hadamard
      * }
      */
-    public static void reserved(MemorySegment struct, long index0, int fieldValue) {
-        reserved$ELEM_HANDLE.set(struct, reserved$OFFSET, index0, fieldValue);
+    public static final long hadamard$offset() {
+        return hadamard$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t hadamard
+     * }
+     */
+    public static int hadamard(MemorySegment struct) {
+        return struct.get(hadamard$LAYOUT, hadamard$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t hadamard
+     * }
+     */
+    public static void hadamard(MemorySegment struct, int fieldValue) {
+        struct.set(hadamard$LAYOUT, hadamard$OFFSET, fieldValue);
     }
 
     /**

@@ -19,6 +19,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     const int32_t *v_perm;
  *     const float *k_scale;
  *     const uint8_t *k_zero;
+ *     const float *v_scale;
+ *     const uint8_t *v_zero;
  *     int64_t k_channels[2];
  *     int64_t v_channels[2];
  *     int64_t page_offset;
@@ -36,6 +38,8 @@ public class s4j_kv_head {
         Spike4jH.C_POINTER.withName("v_perm"),
         Spike4jH.C_POINTER.withName("k_scale"),
         Spike4jH.C_POINTER.withName("k_zero"),
+        Spike4jH.C_POINTER.withName("v_scale"),
+        Spike4jH.C_POINTER.withName("v_zero"),
         MemoryLayout.sequenceLayout(2, Spike4jH.C_LONG).withName("k_channels"),
         MemoryLayout.sequenceLayout(2, Spike4jH.C_LONG).withName("v_channels"),
         Spike4jH.C_LONG.withName("page_offset")
@@ -222,6 +226,94 @@ public class s4j_kv_head {
      */
     public static void k_zero(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(k_zero$LAYOUT, k_zero$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout v_scale$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("v_scale"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const float *v_scale
+     * }
+     */
+    public static final AddressLayout v_scale$layout() {
+        return v_scale$LAYOUT;
+    }
+
+    private static final long v_scale$OFFSET = $LAYOUT.byteOffset(groupElement("v_scale"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const float *v_scale
+     * }
+     */
+    public static final long v_scale$offset() {
+        return v_scale$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const float *v_scale
+     * }
+     */
+    public static MemorySegment v_scale(MemorySegment struct) {
+        return struct.get(v_scale$LAYOUT, v_scale$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const float *v_scale
+     * }
+     */
+    public static void v_scale(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(v_scale$LAYOUT, v_scale$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout v_zero$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("v_zero"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const uint8_t *v_zero
+     * }
+     */
+    public static final AddressLayout v_zero$layout() {
+        return v_zero$LAYOUT;
+    }
+
+    private static final long v_zero$OFFSET = $LAYOUT.byteOffset(groupElement("v_zero"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const uint8_t *v_zero
+     * }
+     */
+    public static final long v_zero$offset() {
+        return v_zero$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const uint8_t *v_zero
+     * }
+     */
+    public static MemorySegment v_zero(MemorySegment struct) {
+        return struct.get(v_zero$LAYOUT, v_zero$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const uint8_t *v_zero
+     * }
+     */
+    public static void v_zero(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(v_zero$LAYOUT, v_zero$OFFSET, fieldValue);
     }
 
     private static final SequenceLayout k_channels$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("k_channels"));

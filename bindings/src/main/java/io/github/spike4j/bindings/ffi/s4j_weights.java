@@ -25,6 +25,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int64_t weight_groups;
  *     int32_t bits;
  *     int32_t layout;
+ *     int32_t steps[4];
  * }
  * }
  */
@@ -44,7 +45,8 @@ public class s4j_weights {
         Spike4jH.C_LONG.withName("rows"),
         Spike4jH.C_LONG.withName("weight_groups"),
         Spike4jH.C_INT.withName("bits"),
-        Spike4jH.C_INT.withName("layout")
+        Spike4jH.C_INT.withName("layout"),
+        MemoryLayout.sequenceLayout(4, Spike4jH.C_INT).withName("steps")
     ).withName("s4j_weights");
 
     /**
@@ -492,6 +494,83 @@ public class s4j_weights {
      */
     public static void layout(MemorySegment struct, int fieldValue) {
         struct.set(layout$LAYOUT, layout$OFFSET, fieldValue);
+    }
+
+    private static final SequenceLayout steps$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("steps"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t steps[4]
+     * }
+     */
+    public static final SequenceLayout steps$layout() {
+        return steps$LAYOUT;
+    }
+
+    private static final long steps$OFFSET = $LAYOUT.byteOffset(groupElement("steps"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t steps[4]
+     * }
+     */
+    public static final long steps$offset() {
+        return steps$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t steps[4]
+     * }
+     */
+    public static MemorySegment steps(MemorySegment struct) {
+        return struct.asSlice(steps$OFFSET, steps$LAYOUT.byteSize());
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t steps[4]
+     * }
+     */
+    public static void steps(MemorySegment struct, MemorySegment fieldValue) {
+        MemorySegment.copy(fieldValue, 0L, struct, steps$OFFSET, steps$LAYOUT.byteSize());
+    }
+
+    private static long[] steps$DIMS = { 4 };
+
+    /**
+     * Dimensions for array field:
+     * {@snippet lang=c :
+     * int32_t steps[4]
+     * }
+     */
+    public static long[] steps$dimensions() {
+        return steps$DIMS;
+    }
+    private static final VarHandle steps$ELEM_HANDLE = steps$LAYOUT.varHandle(sequenceElement());
+
+    /**
+     * Indexed getter for field:
+     * {@snippet lang=c :
+     * int32_t steps[4]
+     * }
+     */
+    public static int steps(MemorySegment struct, long index0) {
+        return (int)steps$ELEM_HANDLE.get(struct, steps$OFFSET, index0);
+    }
+
+    /**
+     * Indexed setter for field:
+     * {@snippet lang=c :
+     * int32_t steps[4]
+     * }
+     */
+    public static void steps(MemorySegment struct, long index0, int fieldValue) {
+        steps$ELEM_HANDLE.set(struct, steps$OFFSET, index0, fieldValue);
     }
 
     /**

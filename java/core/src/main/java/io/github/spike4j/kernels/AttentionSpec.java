@@ -8,9 +8,10 @@ import java.util.List;
  * @param heads query heads, a multiple of the kv heads
  * @param headDim even, 2..256
  * @param scores factor, cap and window of the scores
+ * @param coding what else the ranges of K and V hang on
  * @param dense the f32 reference attention: only {@code pageOffset} of the heads counts
  */
-public record AttentionSpec(int heads, int headDim, Scores scores, boolean dense, int qBits, int[] kBits, int[] vBits, boolean frozenK,
+public record AttentionSpec(int heads, int headDim, Scores scores, boolean dense, int qBits, int[] kBits, int[] vBits, Coding coding,
         List<KvHead> kvHeads, Peer peer) {
     /** Positions of a page. */
     public static final int PAGE = 64;
@@ -42,15 +43,45 @@ public record AttentionSpec(int heads, int headDim, Scores scores, boolean dense
     }
 
     /**
+     * How K and V get their ranges (N7, N8).
+     *
+     * @param hadamard q and k are rotated, head by head, after N5 (N9)
+     */
+    public record Coding(K k, V v, boolean hadamard) {
+        /** A range of each token and kv head, K's two segments apart. */
+        public static final Coding TOKEN = new Coding(K.TOKEN, V.TOKEN, false);
+
+        /** Ranges of K. */
+        public enum K {
+            /** By token and kv head, one for each segment. */
+            TOKEN,
+            /** By channel, from calibration. */
+            FROZEN,
+            /** By token and kv head, one for both segments. */
+            SHARED
+        }
+
+        /** Ranges of V. */
+        public enum V {
+            /** By token and kv head. */
+            TOKEN,
+            /** By channel, from calibration. The pages hold scales of 1 and zero points of 0. */
+            FROZEN
+        }
+    }
+
+    /**
      * One kv head. Channels are permuted: ordinary first, then salient.
      *
      * @param kPerm source channel of each permuted K channel, [headDim]
      * @param kScale by permuted channel, frozen K only, else null
      * @param kZero by permuted channel, frozen K only, else null
+     * @param vScale by permuted channel, frozen V only, else null
+     * @param vZero by permuted channel, frozen V only, else null
      * @param kSalient salient K channels
      * @param pageOffset byte offset of this (layer, kv head)'s page in a block, a multiple of 64
      */
-    public record KvHead(int[] kPerm, int[] vPerm, float[] kScale, int[] kZero, int kSalient, int vSalient, long pageOffset) {}
+    public record KvHead(int[] kPerm, int[] vPerm, float[] kScale, int[] kZero, float[] vScale, int[] vZero, int kSalient, int vSalient, long pageOffset) {}
 
     /** A mutable cell in which a backend caches its own form of the descriptor. */
     public static final class Peer {
@@ -69,9 +100,20 @@ public record AttentionSpec(int heads, int headDim, Scores scores, boolean dense
                 GifSpec.require(h.kPerm.length == headDim && h.vPerm.length == headDim, "permutation length", h.kPerm.length);
                 GifSpec.require(h.kSalient >= 0 && h.kSalient <= headDim, "salient K channels", h.kSalient);
                 GifSpec.require(h.vSalient >= 0 && h.vSalient <= headDim, "salient V channels", h.vSalient);
-                GifSpec.require(!frozenK || (h.kScale.length == headDim && h.kZero.length == headDim), "frozen K ranges", headDim);
+                GifSpec.require(coding.k != Coding.K.FROZEN || (h.kScale.length == headDim && h.kZero.length == headDim), "frozen K ranges", headDim);
+                GifSpec.require(coding.v != Coding.V.FROZEN || (h.vScale.length == headDim && h.vZero.length == headDim), "frozen V ranges", headDim);
             }
         }
+    }
+
+    /** Whether K has ranges by channel. */
+    public boolean frozenK() {
+        return coding.k == Coding.K.FROZEN;
+    }
+
+    /** Whether V has ranges by channel. */
+    public boolean frozenV() {
+        return coding.v == Coding.V.FROZEN;
     }
 
     /** Stride of a query's codes: both K segments padded to 16, the largest over kv heads, rounded up to 64. */

@@ -17,7 +17,7 @@ public final class GifSpec {
      * Consecutive channels, after the permutation, with one width and one range set.
      *
      * @param channels real channels, 0 or more; an empty segment is skipped
-     * @param bits activation width B, 2..8
+     * @param bits activation width B, 2..8 or 16
      * @param rangeSet 0..3
      * @param actGroup channels of one activation sub-scale, a multiple of 16, or 0: the range set's scale
      * @param maxMultiplier M, 1..255
@@ -27,7 +27,7 @@ public final class GifSpec {
         /** Checks every range. */
         public Segment {
             require(channels >= 0, "segment channels", channels);
-            require(bits >= 2 && bits <= 8, "segment bits (2..8)", bits);
+            require(bits >= 2 && bits <= 8 || bits == 16, "segment bits (2..8, 16)", bits);
             require(rangeSet >= 0 && rangeSet < MAX_SEGMENTS, "segment range set (0..3)", rangeSet);
             require(actGroup >= 0 && actGroup % 16 == 0, "activation group (a multiple of 16)", actGroup);
             require(maxMultiplier >= 1 && maxMultiplier <= 255, "max multiplier (1..255)", maxMultiplier);
@@ -38,6 +38,11 @@ public final class GifSpec {
         /** Channels rounded up to 64. */
         public int padded() {
             return (channels + 63) & -64;
+        }
+
+        /** Bytes of the codes in an encoded row: 16 bits have two planes of {@link #padded()}. */
+        public int codeBytes() {
+            return bits == 16 ? 2 * padded() : padded();
         }
 
         /** Groups whose sums are kept. */
@@ -65,7 +70,7 @@ public final class GifSpec {
         require(!segments.isEmpty() && segments.size() <= MAX_SEGMENTS, "number of segments (1..4)", segments.size());
         this.segments = List.copyOf(segments);
         channels = segments.stream().mapToInt(Segment::channels).sum();
-        padded = segments.stream().mapToInt(Segment::padded).sum();
+        padded = segments.stream().mapToInt(Segment::codeBytes).sum();
         groups = segments.stream().mapToInt(Segment::groups).sum();
         require(channels > 0, "channels", channels);
         this.clip = new float[] {1, 1, 1, 1};
@@ -101,7 +106,7 @@ public final class GifSpec {
         return channels;
     }
 
-    /** Bytes of an encoded row: the segments' padded channels. */
+    /** Bytes of an encoded row: the segments' padded channels, those of 16 bits twice. */
     public int padded() {
         return padded;
     }
@@ -126,12 +131,22 @@ public final class GifSpec {
         return segments;
     }
 
+    /** Whether a segment that is not empty has at least {@code bits} bits. */
+    public boolean hasBits(int bits) {
+        for (var s : segments) {
+            if (s.bits() >= bits && s.channels() > 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Clip ratio of a range set. */
     public float clip(int rangeSet) {
         return clip[rangeSet];
     }
 
-    /** Words of 64 bits of a row's bit planes. */
+    /** Words of 64 bits of a row's bit planes; there are none for 16-bit segments. */
     public int planeWords() {
         return segments.stream().mapToInt(s -> s.bits() * s.padded() / 64).sum();
     }

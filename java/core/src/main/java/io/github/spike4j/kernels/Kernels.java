@@ -28,6 +28,9 @@ public abstract class Kernels {
     /** The native tier ({@code scalar}, {@code avx2}, ...), or {@code java} for the Java backends. */
     public abstract String tier();
 
+    /** N0: makes the calling thread round to nearest even and keep denormals; called by every thread before it computes. */
+    public void prepareThread() {}
+
     /** N3. Encodes rows of {@code x} into {@code out}; false if a row was not finite (its silent count is -1). */
     public abstract boolean encode(GifSpec spec, MemorySegment x, int xStride, Spikes out, int begin, int end);
 
@@ -65,6 +68,9 @@ public abstract class Kernels {
 
     /** N6: x = cap tanh(x / cap) in place. */
     public abstract void softcap(MemorySegment x, int xStride, int channels, float cap, int begin, int end);
+
+    /** N9, online: rotates rows [begin, end) in place by block-diagonal Hadamards. */
+    public abstract void hadamard(MemorySegment x, int xStride, int channels, int begin, int end);
 
     /** Position of the maximum of x[0, n), the lowest on ties; -1 if a NaN is present. */
     public abstract int argmax(MemorySegment x, int n);

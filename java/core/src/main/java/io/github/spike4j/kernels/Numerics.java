@@ -57,7 +57,12 @@ public final class Numerics {
 
     /** N3: the scale of a range that contains zero. */
     public static float scale(float hi, float lo, int levels) {
-        return clamp((hi - lo) / levels, 1e-5f, 1e4f);
+        return bounded((hi - lo) / levels, levels);
+    }
+
+    /** N3: a scale between its bounds; 16 bits have a floor of their own. */
+    public static float bounded(float scale, int levels) {
+        return clamp(scale, levels > 255 ? 1e-9f : 1e-5f, 1e4f);
     }
 
     /** N3: the zero point, a code. hi >= 0 >= lo. */

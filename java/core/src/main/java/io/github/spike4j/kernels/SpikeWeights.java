@@ -17,11 +17,16 @@ public final class SpikeWeights {
         P64
     }
 
+    /** Most planes of a segment. */
+    private static final int MAX_STEPS = 16;
+
     private final GifSpec spec;
     private final int rows;
     private final int bits;
     private final Layout layout;
     private final int weightGroups;
+    private final int[] steps;
+    private final int groups;
     private final MemorySegment data;
     private final MemorySegment scale;
     private final MemorySegment zero;
@@ -32,45 +37,85 @@ public final class SpikeWeights {
 
     /**
      * @param spec the input group
+     * @param steps multi-step weights: planes of codes and scales by segment, 1..16 each, without groups, in R16; null for one
      * @param rows real output rows
      * @param bits storage width of a code: 2, 4 or 8
      * @param layout of {@code data}
      * @param weightGroups 1 (one zero point a row) or G
      * @param data codes
-     * @param scale f32 [padded rows]
+     * @param scale f32 [padded rows]; with steps [sum of steps][padded rows]
      * @param zero u8 [panels][weightGroups][16]
      * @param mult u8 [panels][G][16], or null for 1
-     * @param sum i32 [panels][G][16], sums of (w - zw); null unless a segment has 8 bits or the layout is P64
+     * @param sum i32 [panels][G][16], sums of (w - zw), with steps G times its steps for each segment; null unless a segment has 8 or 16
+     *     bits or the layout is P64
      * @param bias f32 [padded rows] or null
      * @throws IllegalArgumentException naming what does not fit
      */
-    public SpikeWeights(GifSpec spec, int rows, int bits, Layout layout, int weightGroups, MemorySegment data, MemorySegment scale,
-            MemorySegment zero, MemorySegment mult, MemorySegment sum, MemorySegment bias) {
+    public SpikeWeights(GifSpec spec, int[] steps, int rows, int bits, Layout layout, int weightGroups, MemorySegment data,
+            MemorySegment scale, MemorySegment zero, MemorySegment mult, MemorySegment sum, MemorySegment bias) {
         GifSpec.require(rows > 0, "rows", rows);
         GifSpec.require(bits == 2 || bits == 4 || bits == 8 || (bits == 1 && layout == Layout.P64), "weight bits (2, 4, 8)", bits);
         GifSpec.require(weightGroups == 1 || weightGroups == spec.groups(), "weight groups (1 or " + spec.groups() + ")", weightGroups);
         GifSpec.require(mult == null || weightGroups == spec.groups(), "weight groups with sub-scales", weightGroups);
-        boolean sums = layout == Layout.P64 || spec.segments().stream().anyMatch(s -> s.bits() == 8 && s.channels() > 0);
+        boolean sums = layout == Layout.P64 || spec.hasBits(8);
         GifSpec.require(!sums || sum != null, "absent weight sums with 8-bit activations, rows", rows);
+        GifSpec.require(layout != Layout.P64 || !spec.hasBits(16), "width of activations in bit planes", 16);
+        int planes = steps == null ? 1 : 0;
+        int sumsOfRow = steps == null ? spec.groups() : 0;
+        long channels = 0;
+        GifSpec.require(steps == null || layout == Layout.R16 && mult == null && steps.length == spec.segments().size(), "steps", rows);
+        for (int i = 0; i < spec.segments().size(); i++) {
+            var s = spec.segments().get(i);
+            int n = steps == null ? 1 : steps[i];
+            GifSpec.require(n >= 1 && n <= MAX_STEPS && (steps == null || s.group() == 0), "steps of a segment (1..16, no groups)", n);
+            channels += (long) n * s.padded();
+            if (steps != null) {
+                planes += n;
+                sumsOfRow += n * s.groups();
+            }
+        }
         long padded = (rows + 15) & -16;
         long rowsOfData = layout == Layout.C1 ? (rows + 31) & -32 : padded;
-        long bytes = layout == Layout.C1 ? rowsOfData / 2 * spec.channels() : rowsOfData * spec.padded() * bits / 8;
+        long bytes = layout == Layout.C1 ? rowsOfData / 2 * spec.channels() : rowsOfData * channels * bits / 8;
         this.spec = spec;
         this.rows = rows;
         this.bits = bits;
         this.layout = layout;
         this.weightGroups = weightGroups;
+        this.steps = steps == null ? null : steps.clone();
+        groups = sumsOfRow;
         this.data = GifSpec.sized(data, bytes, "weight data");
-        this.scale = GifSpec.sized(scale, 4 * padded, "weight scales");
+        this.scale = GifSpec.sized(scale, 4 * padded * planes, "weight scales");
         this.zero = GifSpec.sized(zero, padded * weightGroups, "weight zero points");
         this.mult = mult == null ? null : GifSpec.sized(mult, padded * spec.groups(), "weight sub-scales");
-        this.sum = sum == null ? null : GifSpec.sized(sum, 4 * padded * spec.groups(), "weight sums");
+        this.sum = sum == null ? null : GifSpec.sized(sum, 4 * padded * groups, "weight sums");
         this.bias = bias == null ? null : GifSpec.sized(bias, 4 * padded, "bias");
     }
 
     /** The input group. */
     public GifSpec spec() {
         return spec;
+    }
+
+    /** Weights of one plane of codes. */
+    public SpikeWeights(GifSpec spec, int rows, int bits, Layout layout, int weightGroups, MemorySegment data, MemorySegment scale,
+            MemorySegment zero, MemorySegment mult, MemorySegment sum, MemorySegment bias) {
+        this(spec, null, rows, bits, layout, weightGroups, data, scale, zero, mult, sum, bias);
+    }
+
+    /** Whether these are multi-step weights. */
+    public boolean stepped() {
+        return steps != null;
+    }
+
+    /** Planes of codes, and scales, of a segment. */
+    public int steps(int segment) {
+        return steps == null ? 1 : steps[segment];
+    }
+
+    /** Groups of {@link #sum()}: those of the spec, or, with steps, each segment's as often as it has steps. */
+    public int groups() {
+        return groups;
     }
 
     /** Real output rows. */
@@ -98,7 +143,7 @@ public final class SpikeWeights {
         return data;
     }
 
-    /** f32 [padded rows]. */
+    /** f32 [padded rows], or [sum of steps][padded rows]. */
     public MemorySegment scale() {
         return scale;
     }
@@ -113,7 +158,7 @@ public final class SpikeWeights {
         return mult;
     }
 
-    /** i32 [panels][G][16] or null. */
+    /** i32 [panels][groups][16] or null. */
     public MemorySegment sum() {
         return sum;
     }

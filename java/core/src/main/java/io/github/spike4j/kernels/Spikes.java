@@ -2,6 +2,7 @@ package io.github.spike4j.kernels;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * Encoded rows of an input group, structure of arrays (the C struct {@code s4j_spikes}). Row r of an array of width w starts at
@@ -55,7 +56,7 @@ public final class Spikes {
         return rows;
     }
 
-    /** i8 [rows][padded]: d = c - z (B at most 7) or c - 128 (B = 8), pads 0. */
+    /** i8 [rows][padded]: d = c - z (B at most 7) or c - 128 (B = 8), pads 0; B = 16: c / 256 - 128, then c % 256 - 128. */
     public MemorySegment code() {
         return code;
     }
@@ -75,7 +76,7 @@ public final class Spikes {
         return mult;
     }
 
-    /** i32 [rows][groups]: sums of the signed bytes over real channels. */
+    /** i32 [rows][groups]: sums of the signed bytes over real channels; 0 for 16 bits. */
     public MemorySegment sum() {
         return sum;
     }
@@ -97,10 +98,15 @@ public final class Spikes {
         for (var s : spec.segments()) {
             if (k < s.channels()) {
                 int z = zero.get(GifSpec.INT, 4 * (group + (s.group() == 0 ? 0 : k / s.group())));
-                return code.get(java.lang.foreign.ValueLayout.JAVA_BYTE, at + k) + (s.bits() == 8 ? 128 : z);
+                int d = code.get(ValueLayout.JAVA_BYTE, at + k);
+                return switch (s.bits()) {
+                    case 16 -> 256 * (d + 128) + code.get(ValueLayout.JAVA_BYTE, at + s.padded() + k) + 128;
+                    case 8 -> d + 128;
+                    default -> d + z;
+                };
             }
             k -= s.channels();
-            at += s.padded();
+            at += s.codeBytes();
             group += s.groups();
         }
         throw new IndexOutOfBoundsException("channel beyond the spec's " + spec.channels());

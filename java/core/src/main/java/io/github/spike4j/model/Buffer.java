@@ -14,6 +14,8 @@ public enum Buffer {
     GATE_UP,
     /** activation(gate) * up, [intermediate]. */
     HIDDEN,
+    /** The rotated input of a linear, as wide as the widest that is rotated; none if there is none. */
+    ROTATED,
     /** The residual of the selected tokens, [hidden]. */
     HEAD,
     /** Logits of the selected tokens, [vocab]. */

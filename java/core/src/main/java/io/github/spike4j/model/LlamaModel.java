@@ -31,7 +31,6 @@ public final class LlamaModel {
             throw new SpikeException.UnsupportedModel(file.path() + ": model family " + architecture.family() + " is not supported (llama is)");
         }
         dense = manifest.compute().equals("dense");
-        refuse(file);
         attention = new ArrayList<>();
         long offset = 0;
         for (int l = 0; l < architecture.layers(); l++) {
@@ -44,51 +43,50 @@ public final class LlamaModel {
         phases = List.copyOf(new Builder(file).phases());
     }
 
-    /** What the format knows and this version cannot compute. */
-    private static void refuse(WeightFile file) {
-        var m = file.manifest();
-        var at = m.attention();
-        if (at != null && (at.vMode().equals("frozen") || at.kRanges().equals("shared") || at.hadamard())
-                || m.inputGroups().values().stream().anyMatch(g -> g.hadamard() || g.segments().stream().anyMatch(s -> s.bits() > 8))
-                || m.linears().values().stream().anyMatch(l -> l.steps() != null)) {
-            throw new SpikeException.UnsupportedModel(file.path() + ": its recipe has features that this version cannot compute");
-        }
-    }
-
     private AttentionSpec attention(WeightFile file, int layer, long offset) {
         var a = architecture;
         var scores = new AttentionSpec.Scores(a.attentionScale(), a.attentionSoftcap(), a.layerWindows().get(layer));
         var heads = new ArrayList<AttentionSpec.KvHead>();
         if (dense) {
             for (int h = 0; h < a.kvHeads(); h++) {
-                heads.add(new AttentionSpec.KvHead(null, null, null, null, 0, 0, offset + h * 2L * AttentionSpec.PAGE * a.headDim() * 4));
+                heads.add(new AttentionSpec.KvHead(null, null, null, null, null, null, 0, 0, offset + h * 2L * AttentionSpec.PAGE * a.headDim() * 4));
             }
-            return new AttentionSpec(a.heads(), a.headDim(), scores, true, 8, new int[] {8, 8}, new int[] {8, 8}, false, heads,
+            return new AttentionSpec(a.heads(), a.headDim(), scores, true, 8, new int[] {8, 8}, new int[] {8, 8}, AttentionSpec.Coding.TOKEN, heads,
                     new AttentionSpec.Peer());
         }
         var all = file.manifest().attention();
         var own = all.layers().get(layer);
-        boolean frozen = all.kMode().equals("frozen");
+        var coding = new AttentionSpec.Coding(all.kMode().equals("frozen") ? AttentionSpec.Coding.K.FROZEN
+                : all.kRanges().equals("shared") ? AttentionSpec.Coding.K.SHARED : AttentionSpec.Coding.K.TOKEN,
+                all.vMode().equals("frozen") ? AttentionSpec.Coding.V.FROZEN : AttentionSpec.Coding.V.TOKEN, all.hadamard());
         int d = a.headDim();
         int[] k = file.ints(own.kPermutation(), a.kvHeads() * d);
         int[] v = file.ints(own.vPermutation(), a.kvHeads() * d);
-        float[] scale = frozen ? file.floatArray(own.kScale(), a.kvHeads() * d) : null;
-        int[] zero = frozen ? file.bytes(own.kZero(), a.kvHeads() * d) : null;
         // A page's size depends on the salient channels alone, so the offsets follow head by head.
         for (int h = 0; h < a.kvHeads(); h++) {
-            var head = new AttentionSpec.KvHead(slice(k, h, d), slice(v, h, d),
-                    frozen ? java.util.Arrays.copyOfRange(scale, h * d, (h + 1) * d) : null, frozen ? slice(zero, h, d) : null,
-                    own.kSalient()[h], own.vSalient()[h], offset);
+            var head = new AttentionSpec.KvHead(slice(k, h, d), slice(v, h, d), scales(file, own.kScale(), h), zeros(file, own.kZero(), h),
+                    scales(file, own.vScale(), h), zeros(file, own.vZero(), h), own.kSalient()[h], own.vSalient()[h], offset);
             heads.add(head);
-            offset += new AttentionSpec(1, d, scores, false, all.qBits(), all.kBits(), all.vBits(), frozen, List.of(head),
+            offset += new AttentionSpec(1, d, scores, false, all.qBits(), all.kBits(), all.vBits(), coding, List.of(head),
                     new AttentionSpec.Peer()).pageBytes(0);
         }
         try {
-            return new AttentionSpec(a.heads(), d, scores, false, all.qBits(), all.kBits(), all.vBits(), frozen, heads,
+            return new AttentionSpec(a.heads(), d, scores, false, all.qBits(), all.kBits(), all.vBits(), coding, heads,
                     new AttentionSpec.Peer());
         } catch (IllegalArgumentException e) {
             throw new SpikeException.Format(file.path() + ": attention of layer " + layer + ": " + e.getMessage(), e);
         }
+    }
+
+    /** The frozen scales of a kv head, or null. */
+    private float[] scales(WeightFile file, String name, int head) {
+        int d = architecture.headDim();
+        return name == null ? null : java.util.Arrays.copyOfRange(file.floatArray(name, architecture.kvHeads() * d), head * d, (head + 1) * d);
+    }
+
+    private int[] zeros(WeightFile file, String name, int head) {
+        int d = architecture.headDim();
+        return name == null ? null : slice(file.bytes(name, architecture.kvHeads() * d), head, d);
     }
 
     private static int[] slice(int[] all, int index, int length) {
@@ -196,6 +194,8 @@ public final class LlamaModel {
             case ATTENTION -> a.heads() * a.headDim();
             case GATE_UP -> 2 * a.intermediate();
             case HIDDEN -> a.intermediate();
+            case ROTATED -> phases.stream().mapToInt(p -> p instanceof Phase.Prepare e && !e.rotated().isEmpty() ? width(e.source().output()) : 0)
+                    .max().orElse(0);
             case LOGITS -> a.vocab();
         };
     }
@@ -278,6 +278,7 @@ public final class LlamaModel {
             boolean selected = to == Buffer.LOGITS;
             var specs = new ArrayList<GifSpec>();
             var planes = new ArrayList<GifSpec>();
+            var rotated = new ArrayList<GifSpec>();
             var parts = new ArrayList<Phase.Part>();
             int offset = 0;
             for (var name : linears) {
@@ -288,6 +289,9 @@ public final class LlamaModel {
                     if (slot < 0) {
                         slot = specs.size();
                         specs.add(s.weights().spec());
+                        if (file.isRotated(name)) {
+                            rotated.add(s.weights().spec());
+                        }
                     }
                     switch (s.weights().layout()) {
                         case R16 -> { }
@@ -300,7 +304,8 @@ public final class LlamaModel {
                 offset += weights.rows();
             }
             if (!(source instanceof Phase.Source.Plain && specs.isEmpty())) {
-                list.add(new Phase.Prepare(layer, group, source, List.copyOf(specs), List.copyOf(planes), selected));
+                list.add(new Phase.Prepare(layer, group, source, List.copyOf(specs), List.copyOf(planes), List.copyOf(rotated),
+                        selected));
             }
             list.add(new Phase.Linear(layer, group, List.copyOf(parts), source.output(), to, add, selected));
         }

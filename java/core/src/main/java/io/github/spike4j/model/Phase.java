@@ -54,8 +54,10 @@ public sealed interface Phase {
      *
      * @param specs  an encoding each; none for dense linears
      * @param planes those of {@code specs} that are wanted as bit planes too
+     * @param rotated those of {@code specs} that encode the rotated floats (N9)
      */
-    record Prepare(int layer, String operation, Source source, List<GifSpec> specs, List<GifSpec> planes, boolean selected)
+    record Prepare(int layer, String operation, Source source, List<GifSpec> specs, List<GifSpec> planes, List<GifSpec> rotated,
+            boolean selected)
             implements Phase {}
 
     /**

@@ -247,10 +247,11 @@ final class Executor implements AutoCloseable, Team.Job {
             case Phase.Source.Gated g -> kernels.glu(g.activation(), workspace.floats(Buffer.GATE_UP), 2 * stride, stride, x, stride, begin, end);
             case Phase.Source.Plain _ -> { }
         }
+        var turned = p.rotated().isEmpty() ? x : rotate(x, stride, rows, begin, end, thread);
         for (int s = 0; s < p.specs().size(); s++) {
             var spikes = workspace.spikes(s, rows, thread);
             var spec = p.specs().get(s);
-            kernels.encode(spec, x, stride, spikes, begin, end);
+            kernels.encode(spec, p.rotated().contains(spec) ? turned : x, stride, spikes, begin, end);
             if (!p.planes().isEmpty() && p.planes().contains(spec)) {
                 kernels.planes(spec, spikes, workspace.planes(s, rows, thread), begin, end);
             }
@@ -265,6 +266,14 @@ final class Executor implements AutoCloseable, Team.Job {
                 }
             }
         }
+    }
+
+    /** A rotated copy of rows [begin, end), at the same stride. */
+    private MemorySegment rotate(MemorySegment x, int stride, int rows, int begin, int end, int thread) {
+        var to = workspace.floats(Buffer.ROTATED, rows, thread);
+        MemorySegment.copy(x, 4L * stride * begin, to, 4L * stride * begin, 4L * stride * (end - begin));
+        kernels.hadamard(to, stride, stride, begin, end);
+        return to;
     }
 
     private int row(Phase.Prepare p, int r) {

@@ -2,6 +2,7 @@ package io.github.spike4j.runtime;
 
 import static io.github.spike4j.kernels.Numerics.activate;
 import static io.github.spike4j.kernels.Numerics.bf16;
+import static io.github.spike4j.kernels.Numerics.bounded;
 import static io.github.spike4j.kernels.Numerics.clamp;
 import static io.github.spike4j.kernels.Numerics.code;
 import static io.github.spike4j.kernels.Numerics.exp;
@@ -44,6 +45,7 @@ public class JavaKernels extends Kernels {
         float[] values = new float[0];
         float[] weights = new float[0];
         final float[] head = new float[256];
+        final float[] rotated = new float[256];
         final float[] lanes = new float[32];
 
         float[] values(int n) {
@@ -156,7 +158,7 @@ public class JavaKernels extends Kernels {
                     base = scale(hi, lo, levels);
                     int z = zero(lo, base, levels);
                     for (int j = 0; j * groupSize < n; j++) {
-                        silent += encodeGroup(v, first + j * groupSize, Math.min(groupSize, n - j * groupSize), base, z, s.bits(), out,
+                        silent += encodeGroup(v, first + j * groupSize, Math.min(groupSize, n - j * groupSize), base, z, s, out,
                                 at + j * groupSize, group + j, 1);
                     }
                 } else {
@@ -164,7 +166,7 @@ public class JavaKernels extends Kernels {
                     for (int a = 0; a < n; a += actGroup) {
                         top = Math.max(top, raw(v, first + a, Math.min(actGroup, n - a), clip, levels));
                     }
-                    base = clamp(top, 1e-5f, 1e4f) / s.maxMultiplier();
+                    base = bounded(top, levels) / s.maxMultiplier();
                     for (int a = 0; a < n; a += actGroup) {
                         int length = Math.min(actGroup, n - a);
                         float q = Math.min(raw(v, first + a, length, clip, levels) / base, s.maxMultiplier());
@@ -177,16 +179,18 @@ public class JavaKernels extends Kernels {
                         }
                         int z = zero(lo * clip, sj, levels);
                         for (int g = 0; g < length; g += groupSize) {
-                            silent += encodeGroup(v, first + a + g, Math.min(groupSize, length - g), sj, z, s.bits(), out, at + a + g,
+                            silent += encodeGroup(v, first + a + g, Math.min(groupSize, length - g), sj, z, s, out, at + a + g,
                                     group + (a + g) / groupSize, m);
                         }
                     }
                 }
-                for (int pad = n; pad < s.padded(); pad++) {
-                    out.code().set(I8, at + pad, (byte) 0);
+                for (int plane = 0; plane < s.codeBytes(); plane += s.padded()) {
+                    for (int pad = n; pad < s.padded(); pad++) {
+                        out.code().set(I8, at + plane + pad, (byte) 0);
+                    }
                 }
                 first += n;
-                at += s.padded();
+                at += s.codeBytes();
                 group += s.groups();
             }
             out.scale().set(F32, 16L * r + 4 * i, base);
@@ -206,7 +210,11 @@ public class JavaKernels extends Kernels {
     }
 
     /** Codes of channels [first, first + n) into byte {@code at}; returns how many are silent. */
-    int encodeGroup(float[] v, int first, int n, float s, int z, int bits, Spikes out, long at, long group, int m) {
+    int encodeGroup(float[] v, int first, int n, float s, int z, GifSpec.Segment segment, Spikes out, long at, long group, int m) {
+        int bits = segment.bits();
+        if (bits == 16) {
+            return encodeWide(v, first, n, s, z, segment.padded(), out, at, group, m);
+        }
         int levels = levels(bits);
         int offset = bits == 8 ? 128 : z;
         int sum = 0;
@@ -218,6 +226,19 @@ public class JavaKernels extends Kernels {
             silent += code == z ? 1 : 0;
         }
         putGroup(out, group, z, m, sum);
+        return silent;
+    }
+
+    /** The same at 16 bits: two planes of bytes, {@code plane} apart; no sum. */
+    private static int encodeWide(float[] v, int first, int n, float s, int z, int plane, Spikes out, long at, long group, int m) {
+        int silent = 0;
+        for (int c = 0; c < n; c++) {
+            int code = code(v[first + c], s, z, levels(16));
+            out.code().set(I8, at + c, (byte) ((code >> 8) - 128));
+            out.code().set(I8, at + plane + c, (byte) ((code & 255) - 128));
+            silent += code == z ? 1 : 0;
+        }
+        putGroup(out, group, z, m, 0);
         return silent;
     }
 
@@ -277,19 +298,25 @@ public class JavaKernels extends Kernels {
                 long data = 0;
                 int code = 0;
                 int group = 0;
+                int sums = 0;
+                int scales = 0;
                 float result = 0;
                 boolean empty = true;
                 for (int i = 0; i < spec.segments().size(); i++) {
                     var s = spec.segments().get(i);
-                    if (s.channels() > 0) {
-                        long panel = data + (long) p * 2 * s.padded() * w.bits();
-                        int d = dot(w, x, s, t, panel, code, group, p, lane);
-                        float unit = x.scale().get(F32, 16L * t + 4 * i) * w.scale().get(F32, 4L * o);
-                        result = empty ? d * unit : Math.fma((float) d, unit, result);
-                        empty = false;
+                    for (int step = 0; step < w.steps(i); step++, scales += w.stepped() ? panels * 16 : 0) {
+                        if (s.channels() > 0) {
+                            long panel = data + (long) p * 2 * s.padded() * w.bits();
+                            float d = s.bits() == 16 ? (float) wideDot(w, x, s, t, panel, code, group, sums, p, lane)
+                                    : (float) dot(w, x, s, t, panel, code, group, sums, p, lane);
+                            float unit = x.scale().get(F32, 16L * t + 4 * i) * w.scale().get(F32, 4L * (scales + o));
+                            result = empty ? d * unit : Math.fma(d, unit, result);
+                            empty = false;
+                        }
+                        data += (long) panels * 2 * s.padded() * w.bits();
+                        sums += s.groups();
                     }
-                    data += (long) panels * 2 * s.padded() * w.bits();
-                    code += s.padded();
+                    code += s.codeBytes();
                     group += s.groups();
                 }
                 store(y, (long) t * yStride + o, result, w.bias(), o, add);
@@ -298,7 +325,7 @@ public class JavaKernels extends Kernels {
     }
 
     /** D of one segment, modulo 2^32: sums over groups j of mw m (sum d w - zw sum d [+ (128 - z) sum (w - zw)]). */
-    private static int dot(SpikeWeights w, Spikes x, GifSpec.Segment s, int t, long panel, int code, int group, int p, int lane) {
+    private static int dot(SpikeWeights w, Spikes x, GifSpec.Segment s, int t, long panel, int code, int group, int sums, int p, int lane) {
         GifSpec spec = w.spec();
         int size = s.group() == 0 ? s.channels() : s.group();
         long row = (long) t * spec.padded() + code;
@@ -310,21 +337,50 @@ public class JavaKernels extends Kernels {
                 sum += x.code().get(I8, row + k) * r16(w.data(), panel, k, lane, w.bits());
             }
             long g = (long) t * spec.groups() + group + j;
-            total += x.mult().get(I32, 4 * g) * weighted(w, x, s, sum, g, group + j, p, lane);
+            total += x.mult().get(I32, 4 * g) * weighted(w, x, s, sum, g, sums + j, p, lane);
         }
         return total;
     }
 
-    /** mw * (sum d w - zw sum d [+ (128 - z) sum (w - zw)]) of one group. */
-    static int weighted(SpikeWeights w, Spikes x, GifSpec.Segment s, int sum, long g, int j, int p, int lane) {
-        int groups = w.spec().groups();
-        int zw = w.zero().get(I8, ((long) p * w.weightGroups() + (w.weightGroups() == 1 ? 0 : j)) * 16 + lane) & 255;
-        int mw = w.mult() == null ? 1 : w.mult().get(I8, ((long) p * groups + j) * 16 + lane) & 255;
-        sum -= zw * x.sum().get(I32, 4 * g);
-        if (s.bits() == 8) {
-            sum += (128 - x.zero().get(I32, 4 * g)) * w.sum().get(I32, 4 * (((long) p * groups + j) * 16 + lane));
+    /** D of one segment of 16 bits, modulo 2^64: sums over groups j of mw m (sum (256 hi + lo) (w - zw) + (32896 - z) sum (w - zw)). */
+    private static long wideDot(SpikeWeights w, Spikes x, GifSpec.Segment s, int t, long panel, int code, int group, int sums, int p,
+            int lane) {
+        GifSpec spec = w.spec();
+        int size = s.group() == 0 ? s.channels() : s.group();
+        long row = (long) t * spec.padded() + code;
+        long total = 0;
+        for (int j = 0; j < s.groups(); j++) {
+            int last = Math.min(s.channels(), (j + 1) * size);
+            long g = (long) t * spec.groups() + group + j;
+            int z = x.zero().get(I32, 4 * g);
+            int zw = weightZero(w, sums + j, p, lane);
+            long sum = (long) (32896 - z) * w.sum().get(I32, 4 * (((long) p * w.groups() + sums + j) * 16 + lane));
+            for (int k = j * size; k < last; k++) {
+                int d = 256 * x.code().get(I8, row + k) + x.code().get(I8, row + s.padded() + k);
+                sum += (long) d * (r16(w.data(), panel, k, lane, w.bits()) - zw);
+            }
+            total += (long) x.mult().get(I32, 4 * g) * weightMult(w, sums + j, p, lane) * sum;
         }
-        return mw * sum;
+        return total;
+    }
+
+    /** zw of group j. */
+    private static int weightZero(SpikeWeights w, int j, int p, int lane) {
+        return w.zero().get(I8, ((long) p * w.weightGroups() + (w.weightGroups() == 1 ? 0 : j)) * 16 + lane) & 255;
+    }
+
+    /** mw of group j. */
+    private static int weightMult(SpikeWeights w, int j, int p, int lane) {
+        return w.mult() == null ? 1 : w.mult().get(I8, ((long) p * w.groups() + j) * 16 + lane) & 255;
+    }
+
+    /** mw * (sum d w - zw sum d [+ (128 - z) sum (w - zw)]) of one group; g is the token's, j the weights'. */
+    static int weighted(SpikeWeights w, Spikes x, GifSpec.Segment s, int sum, long g, int j, int p, int lane) {
+        sum -= weightZero(w, j, p, lane) * x.sum().get(I32, 4 * g);
+        if (s.bits() == 8) {
+            sum += (128 - x.zero().get(I32, 4 * g)) * w.sum().get(I32, 4 * (((long) p * w.groups() + j) * 16 + lane));
+        }
+        return weightMult(w, j, p, lane) * sum;
     }
 
     @Override
@@ -447,6 +503,35 @@ public class JavaKernels extends Kernels {
     }
 
     @Override
+    public void hadamard(MemorySegment x, int xStride, int channels, int begin, int end) {
+        float[] v = SCRATCH.get().values(channels);
+        for (int r = begin; r < end; r++) {
+            MemorySegment.copy(x, F32, 4L * r * xStride, v, 0, channels);
+            hadamard(v, channels);
+            MemorySegment.copy(v, 0, x, F32, 4L * r * xStride, channels);
+        }
+    }
+
+    /** N9: the first n values, in blocks of the largest power of two that divides n. */
+    static void hadamard(float[] v, int n) {
+        int block = Integer.lowestOneBit(n);
+        float scale = (float) (1 / Math.sqrt(block));
+        for (int h = 1; h < block; h *= 2) {
+            for (int i = 0; i < n; i += 2 * h) {
+                for (int j = i; j < i + h; j++) {
+                    float a = v[j];
+                    float b = v[j + h];
+                    v[j] = a + b;
+                    v[j + h] = a - b;
+                }
+            }
+        }
+        for (int i = 0; i < n; i++) {
+            v[i] *= scale;
+        }
+    }
+
+    @Override
     public void embed(MemorySegment table, boolean bf16, int vocab, int channels, float scale, MemorySegment ids, MemorySegment y,
             int yStride, int begin, int end) {
         for (int i = begin; i < end; i++) {
@@ -521,6 +606,28 @@ public class JavaKernels extends Kernels {
         return ok;
     }
 
+    /** q or k of a head as it is encoded, into v: rotated, permuted, and (q, frozen K) scaled. Returns whether all of it is finite. */
+    private static boolean rotate(AttentionSpec a, KvHead head, MemorySegment qkv, long x, MemorySegment rope, long angles, boolean query,
+            float[] v) {
+        int d = a.headDim();
+        float[] y = SCRATCH.get().rotated;
+        for (int c = 0; c < d; c++) {
+            y[c] = rotated(qkv, x, rope, angles, d, c);
+        }
+        if (a.coding().hadamard()) {
+            hadamard(y, d);
+        }
+        boolean finite = true;
+        for (int c = 0; c < d; c++) {
+            v[c] = y[head.kPerm()[c]];
+            if (query && a.frozenK()) {
+                v[c] *= head.kScale()[c];
+            }
+            finite &= finite(v[c]);
+        }
+        return finite;
+    }
+
     private static boolean appendToken(AttentionSpec a, MemorySegment qkv, long row, MemorySegment rope, long angles, MemorySegment block,
             int at, Queries q, int r) {
         int d = a.headDim();
@@ -528,17 +635,12 @@ public class JavaKernels extends Kernels {
         int group = a.heads() / kv;
         float[] v = SCRATCH.get().head;
         boolean finite = true;
-        for (int h = 0; h < a.heads() + 2 * kv; h++) {
-            for (int c = 0; c < d; c++) {
-                float value = h < a.heads() + kv ? rotated(qkv, row + (long) h * d, rope, angles, d, c) : qkv.get(F32, 4 * (row + (long) h * d + c));
-                finite &= finite(value);
-            }
+        for (int h = 0; h < a.heads() + kv; h++) {
+            KvHead head = a.kvHeads().get(h < a.heads() ? h / group : h - a.heads());
+            finite &= rotate(a, head, qkv, row + (long) h * d, rope, angles, h < a.heads(), v);
         }
-        for (int h = 0; finite && a.frozenK() && h < a.heads(); h++) {
-            KvHead head = a.kvHeads().get(h / group);
-            for (int c = 0; c < d; c++) {
-                finite &= finite(rotated(qkv, row + (long) h * d, rope, angles, d, head.kPerm()[c]) * head.kScale()[c]);
-            }
+        for (int i = (a.heads() + kv) * d; i < (a.heads() + 2 * kv) * d; i++) {
+            finite &= finite(qkv.get(F32, 4 * (row + i)));
         }
         int silent = 0;
         for (int h = 0; h < a.heads(); h++) {
@@ -561,11 +663,10 @@ public class JavaKernels extends Kernels {
         int levels = levels(a.qBits());
         float hi = 0;
         float lo = 0;
+        if (finite) {
+            rotate(a, head, qkv, x, rope, angles, true, v);
+        }
         for (int c = 0; c < d && finite; c++) {
-            v[c] = rotated(qkv, x, rope, angles, d, head.kPerm()[c]);
-            if (a.frozenK()) {
-                v[c] *= head.kScale()[c];
-            }
             hi = Math.max(hi, v[c]);
             lo = Math.min(lo, v[c]);
         }
@@ -646,19 +747,20 @@ public class JavaKernels extends Kernels {
         block.set(I8, page + a.offset(h, PageField.V_ZERO) + index, (byte) vZero);
     }
 
-    /** K: every segment has its own range, or the frozen ones of its channels. */
+    /** K: every segment has its own range, or both one, or the frozen ones of its channels. */
     private static int appendKey(AttentionSpec a, int h, MemorySegment qkv, long x, MemorySegment rope, long angles, MemorySegment block,
             int at, float[] v) {
         KvHead head = a.kvHeads().get(h);
+        boolean shared = a.coding().k() == AttentionSpec.Coding.K.SHARED;
         int silent = 0;
         int first = 0;
+        rotate(a, head, qkv, x, rope, angles, false, v);
         for (int i = 0; i < 2; i++) {
             int n = i == 0 ? a.headDim() - head.kSalient() : head.kSalient();
             int levels = levels(a.kBits()[i]);
             float hi = 0;
             float lo = 0;
-            for (int c = 0; c < n; c++) {
-                v[c] = rotated(qkv, x, rope, angles, a.headDim(), head.kPerm()[first + c]);
+            for (int c = shared ? 0 : first; c < (shared ? a.headDim() : first + n); c++) {
                 hi = Math.max(hi, v[c]);
                 lo = Math.min(lo, v[c]);
             }
@@ -670,7 +772,7 @@ public class JavaKernels extends Kernels {
                     s = head.kScale()[first + c];
                     z = head.kZero()[first + c];
                 }
-                int code = code(v[c], s, z, levels);
+                int code = code(v[first + c], s, z, levels);
                 putK(a, h, i, block, at, c, code);
                 sum += code - z;
                 silent += code == z ? 1 : 0;
@@ -682,7 +784,7 @@ public class JavaKernels extends Kernels {
         return silent;
     }
 
-    /** V: one range for all channels; the salient ones at s * kv (N8). */
+    /** V: one range for all channels; the salient ones at s * kv (N8). Frozen: those of the channels, pages as if s = 1 and z = 0. */
     private static int appendValue(AttentionSpec a, int h, MemorySegment qkv, long x, MemorySegment block, int at) {
         KvHead head = a.kvHeads().get(h);
         float hi = 0;
@@ -699,15 +801,20 @@ public class JavaKernels extends Kernels {
             int levels = levels(a.vBits()[i]);
             float si = i == 0 ? s : s * vRatio(a);
             int z = zero(lo, si, levels);
+            boolean stored = n > 0 && !a.frozenV();
+            block.set(I8, head.pageOffset() + a.offset(h, PageField.V_ZERO) + (long) i * AttentionSpec.PAGE + at, (byte) (stored ? z : 0));
             for (int c = 0; c < n; c++) {
+                if (a.frozenV()) {
+                    si = head.vScale()[first + c];
+                    z = head.vZero()[first + c];
+                }
                 int code = code(qkv.get(F32, 4 * (x + head.vPerm()[first + c])), si, z, levels);
                 putV(a, h, i, block, at, c, code);
                 silent += code == z ? 1 : 0;
             }
-            block.set(I8, head.pageOffset() + a.offset(h, PageField.V_ZERO) + (long) i * AttentionSpec.PAGE + at, (byte) (n > 0 ? z : 0));
             first += n;
         }
-        block.set(F32, head.pageOffset() + a.offset(h, PageField.V_SCALE) + 4L * at, s);
+        block.set(F32, head.pageOffset() + a.offset(h, PageField.V_SCALE) + 4L * at, a.frozenV() ? 1 : s);
         return silent;
     }
 
@@ -777,10 +884,15 @@ public class JavaKernels extends Kernels {
                     int z = block.get(I8, zeros + (long) i * AttentionSpec.PAGE + at) & 255;
                     acc += (long) (int) rint(e[t] * g) * (code - z);
                 }
-                out.set(F32, 4 * (to + head.vPerm()[first + c]), (float) acc * unit);
+                out.set(F32, 4 * (to + head.vPerm()[first + c]), value(a, head, first + c, acc, sum, unit));
             }
             first += n;
         }
+    }
+
+    /** N8: the output of permuted V channel c. Frozen: every s_v is 1, so R is 1 and the a are the l. */
+    static float value(AttentionSpec a, KvHead head, int c, long acc, long sum, float unit) {
+        return a.frozenV() ? (float) (acc - head.vZero()[c] * sum) * (head.vScale()[c] / (float) sum) : (float) acc * unit;
     }
 
     /** N7: the score of a query against one cached position. */

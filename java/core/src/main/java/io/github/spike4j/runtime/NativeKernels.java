@@ -4,6 +4,7 @@ import io.github.spike4j.bindings.Attention;
 import io.github.spike4j.bindings.Bounds;
 import io.github.spike4j.bindings.DType;
 import io.github.spike4j.bindings.Encoding;
+import io.github.spike4j.bindings.FloatEnvironment;
 import io.github.spike4j.bindings.GifSegment;
 import io.github.spike4j.bindings.KernelTable;
 import io.github.spike4j.bindings.KvHead;
@@ -46,6 +47,11 @@ final class NativeKernels extends Kernels {
     @Override
     public String tier() {
         return table.tier().id();
+    }
+
+    @Override
+    public void prepareThread() {
+        FloatEnvironment.reset();
     }
 
     @Override
@@ -103,6 +109,11 @@ final class NativeKernels extends Kernels {
             case GELU_TANH -> Rows.Activation.GELU_TANH;
         };
         Rows.glu(table, function, gateUp, stride, channels, y, yStride, begin, end);
+    }
+
+    @Override
+    public void hadamard(MemorySegment x, int xStride, int channels, int begin, int end) {
+        Rows.hadamard(table, x, xStride, channels, begin, end);
     }
 
     @Override
@@ -213,7 +224,8 @@ final class NativeKernels extends Kernels {
             case C1 -> throw new UnsupportedOperationException("the native library has no linear over layout C1");
         };
         var parts = new Weights.Parts(w.data(), w.scale(), w.zero(), w.mult(), w.sum(), w.bias());
-        var made = new Weights(Arena.ofAuto(), gif(w.spec()), parts, w.rows(), w.weightGroups(), w.bits(), layout);
+        var steps = w.stepped() ? java.util.stream.IntStream.range(0, w.spec().segments().size()).map(w::steps).toArray() : new int[0];
+        var made = new Weights(Arena.ofAuto(), gif(w.spec()), parts, w.rows(), w.weightGroups(), w.bits(), layout, steps);
         w.peer(made);
         return made;
     }
@@ -241,22 +253,23 @@ final class NativeKernels extends Kernels {
         } else {
             var bits = new io.github.spike4j.bindings.AttentionSpec.Bits(a.qBits(), a.kBits()[0], a.kBits()[1], a.vBits()[0], a.vBits()[1]);
             made = io.github.spike4j.bindings.AttentionSpec.spiking(Arena.ofAuto(), a.heads(), a.headDim(), scores, heads.stream()
-                    .map(h -> new KvHead(h.kPerm(), h.vPerm(), h.kSalient(), h.vSalient(), frozen(a, h), h.pageOffset())).toList(),
-                    bits);
+                    .map(h -> new KvHead(h.kPerm(), h.vPerm(), h.kSalient(), h.vSalient(), frozen(a.frozenK(), h.kScale(), h.kZero()),
+                            frozen(a.frozenV(), h.vScale(), h.vZero()), h.pageOffset())).toList(),
+                    bits, a.coding().k() == AttentionSpec.Coding.K.SHARED, a.coding().hadamard());
         }
         a.peer().value = made;
         return made;
     }
 
-    private static KvHead.Frozen frozen(AttentionSpec a, AttentionSpec.KvHead h) {
-        if (!a.frozenK()) {
+    private static KvHead.Frozen frozen(boolean frozen, float[] scale, int[] zeros) {
+        if (!frozen) {
             return null;
         }
-        var zero = new byte[h.kZero().length];
+        var zero = new byte[zeros.length];
         for (int i = 0; i < zero.length; i++) {
-            zero[i] = (byte) h.kZero()[i];
+            zero[i] = (byte) zeros[i];
         }
-        return new KvHead.Frozen(h.kScale(), zero);
+        return new KvHead.Frozen(scale, zero);
     }
 
     /** All threads of a step tell the table the same, so the race is harmless. */

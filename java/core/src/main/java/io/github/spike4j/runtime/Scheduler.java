@@ -43,7 +43,7 @@ public final class Scheduler implements AutoCloseable {
         this.kernels = kernels;
         this.threads = threads;
         this.piece = piece;
-        team = new Team(threads);
+        team = new Team(threads, kernels::prepareThread);
         thread = Thread.ofPlatform().daemon().name("spike4j-0").start(this::loop);
     }
 
@@ -58,6 +58,7 @@ public final class Scheduler implements AutoCloseable {
     }
 
     private void loop() {
+        kernels.prepareThread();
         lock.lock();
         try {
             while (!closing) {

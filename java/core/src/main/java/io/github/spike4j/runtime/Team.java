@@ -13,12 +13,21 @@ final class Team implements AutoCloseable {
     /** Null ends the helpers. Written before a barrier and read after it. */
     private Job job;
 
+    /** A team whose threads need no preparation. */
     Team(int threads) {
+        this(threads, () -> { });
+    }
+
+    /** @param prepare what each helper does first; the caller of {@link #run} does it itself */
+    Team(int threads, Runnable prepare) {
         barrier = new Barrier(threads);
         helpers = new Thread[threads - 1];
         for (int i = 0; i < helpers.length; i++) {
             int index = i + 1;
-            helpers[i] = Thread.ofPlatform().daemon().name("spike4j-" + index).start(() -> help(index));
+            helpers[i] = Thread.ofPlatform().daemon().name("spike4j-" + index).start(() -> {
+                prepare.run();
+                help(index);
+            });
         }
     }
 

@@ -92,6 +92,10 @@ public final class VectorKernels extends JavaKernels {
     public void linear(SpikeWeights w, Spikes x, int tokens, MemorySegment y, int yStride, boolean add, int begin, int end) {
         checkRange(w.rows(), begin, end);
         GifSpec spec = w.spec();
+        if (w.stepped() || spec.hasBits(16)) { // no recipe's hot path
+            super.linear(w, x, tokens, y, yStride, add, begin, end);
+            return;
+        }
         x.check(spec, tokens);
         Work work = WORK.get();
         int bits = w.bits();
@@ -399,7 +403,11 @@ public final class VectorKernels extends JavaKernels {
     }
 
     @Override
-    int encodeGroup(float[] v, int first, int n, float s, int z, int bits, Spikes out, long at, long group, int m) {
+    int encodeGroup(float[] v, int first, int n, float s, int z, GifSpec.Segment segment, Spikes out, long at, long group, int m) {
+        int bits = segment.bits();
+        if (bits == 16) {
+            return super.encodeGroup(v, first, n, s, z, segment, out, at, group, m);
+        }
         int levels = levels(bits);
         int offset = bits == 8 ? 128 : z;
         int sum = 0;
@@ -553,7 +561,7 @@ public final class VectorKernels extends JavaKernels {
         for (int i = 0; i < 2; i++) {
             int n = i == 0 ? a.headDim() - head.vSalient() : head.vSalient();
             if (n > 0) {
-                values(a, h, i, n, table, from, positions, amounts, (i == 0 ? most : most * vRatio(a)) / (float) sum, first, out, to);
+                values(a, h, i, n, table, from, positions, amounts, sum, (i == 0 ? most : most * vRatio(a)) / (float) sum, first, out, to);
             }
             first += n;
         }
@@ -564,7 +572,7 @@ public final class VectorKernels extends JavaKernels {
      * of a 32-bit sum.
      */
     private static void values(AttentionSpec a, int h, int i, int n, Sequences.BlockTable table, int from, int positions, int[] amounts,
-            float unit, int first, MemorySegment out, long to) {
+            long sum, float unit, int first, MemorySegment out, long to) {
         var head = a.kvHeads().get(h);
         int width = AttentionSpec.storage(a.vBits()[i]);
         int stride = AttentionSpec.pad(n, 32) * width / 8;
@@ -600,7 +608,7 @@ public final class VectorKernels extends JavaKernels {
             }
         }
         for (int c = 0; c < n; c++) {
-            out.set(F32, 4 * (to + head.vPerm()[first + c]), (float) sums[c] * unit);
+            out.set(F32, 4 * (to + head.vPerm()[first + c]), value(a, head, first + c, sums[c], sum, unit));
         }
     }
 

@@ -36,7 +36,7 @@ final class Workspace implements AutoCloseable {
         try {
             for (var buffer : Buffer.values()) {
                 boolean head = buffer == Buffer.HEAD || buffer == Buffer.LOGITS;
-                int count = head ? selected : buffer == Buffer.NORMED ? Math.max(rows, selected) : rows;
+                int count = head ? selected : buffer == Buffer.NORMED || buffer == Buffer.ROTATED ? Math.max(rows, selected) : rows;
                 shared[buffer.ordinal()] = floats((long) count * model.width(buffer));
             }
             int padded = model.specs().flatMap(List::stream).mapToInt(GifSpec::padded).max().orElse(0);
@@ -49,7 +49,7 @@ final class Workspace implements AutoCloseable {
             scratch = new MemorySegment[threads];
             long scratchBytes = model.attention().stream().mapToLong(a -> kernels.attendScratch(a, context)).max().orElse(0);
             for (int t = 0; t < threads; t++) {
-                for (var buffer : List.of(Buffer.NORMED, Buffer.HIDDEN)) {
+                for (var buffer : List.of(Buffer.NORMED, Buffer.HIDDEN, Buffer.ROTATED)) {
                     own[t][buffer.ordinal()] = floats(model.width(buffer));
                 }
                 ownSpikes[t] = spikes(model.slots(), 1, padded, groups);

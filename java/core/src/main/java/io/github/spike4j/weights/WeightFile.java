@@ -117,12 +117,18 @@ public final class WeightFile implements AutoCloseable {
                 return new LinearWeights.Dense(
                         new DenseWeights(linear.rows(), linear.channels(), encoding == Encoding.BF16, tensor(linear.weight()), bias));
             }
-            return new LinearWeights.Spiking(new SpikeWeights(spec(linear.input()), linear.rows(), encoding.bits(), layout(linear.weight()),
-                    linear.weightGroups(), tensor(linear.weight()), tensor(linear.scale()), tensor(linear.zero()),
+            return new LinearWeights.Spiking(new SpikeWeights(spec(linear.input()),
+                    linear.steps() == null ? null : linear.steps().stream().mapToInt(s -> s).toArray(), linear.rows(), encoding.bits(),
+                    layout(linear.weight()), linear.weightGroups(), tensor(linear.weight()), tensor(linear.scale()), tensor(linear.zero()),
                     optional(linear.mult()), optional(linear.sum()), bias));
         } catch (IllegalArgumentException e) {
             throw new SpikeException.Format(path + ": linear " + name + ": " + e.getMessage(), e);
         }
+    }
+
+    /** Whether the input of a spiking linear is rotated by an online Hadamard before it is encoded. */
+    public boolean isRotated(String linear) {
+        return manifest().inputGroups().get(manifest().linears().get(linear).input()).hadamard();
     }
 
     /** The encoding of an input group; the same object for the same name. */

@@ -81,7 +81,7 @@ class KernelIdentityTest {
         for (int round = 0; round < ROUNDS; round++) {
             var random = new SplittableRandom(round);
             try (Arena arena = Arena.ofConfined()) {
-                int n = random.nextInt(1, 1300);
+                int n = round % 2 == 0 ? random.nextInt(1, 1300) : 64 * random.nextInt(1, 20);
                 int rows = random.nextInt(1, 40);
                 int tokens = random.nextInt(1, 10);
                 MemorySegment x = floats(arena, random, tokens * 2 * n, 4);
@@ -93,6 +93,9 @@ class KernelIdentityTest {
                             k.rmsNorm(x, 2 * n, gain, n, 1e-5f, b, n, add, 0, tokens));
                     same(a, b, name + " rmsNorm " + n + (add ? " added" : ""));
                 }
+                reference.hadamard(a, n, n, 0, tokens);
+                k.hadamard(b, n, n, 0, tokens);
+                same(a, b, name + " hadamard " + n);
                 for (var activation : Activation.values()) {
                     reference.glu(activation, x, 2 * n, n, a, n, 0, tokens);
                     k.glu(activation, x, 2 * n, n, b, n, 0, tokens);
@@ -181,7 +184,9 @@ class KernelIdentityTest {
     private static AttentionSpec attention(SplittableRandom random, int d, int heads, int kv, boolean dense) {
         int bits = random.nextInt(4, 9);
         int salientBits = Math.min(8, bits + 1);
-        boolean frozen = random.nextInt(3) == 0;
+        var coding = new AttentionSpec.Coding(AttentionSpec.Coding.K.values()[random.nextInt(3)],
+                AttentionSpec.Coding.V.values()[random.nextInt(2)], random.nextInt(3) == 0);
+        boolean frozen = coding.k() == AttentionSpec.Coding.K.FROZEN;
         List<AttentionSpec.KvHead> list = new ArrayList<>();
         long offset = 0;
         for (int h = 0; h < kv; h++) {
@@ -191,10 +196,10 @@ class KernelIdentityTest {
                 scale[c] = (float) random.nextDouble(0.05, 0.5);
                 zero[c] = random.nextInt(16);
             }
-            var head = new AttentionSpec.KvHead(permutation(random, d), permutation(random, d), scale, zero, random.nextInt(d / 2),
+            var head = new AttentionSpec.KvHead(permutation(random, d), permutation(random, d), scale, zero, scale, zero, random.nextInt(d / 2),
                     random.nextInt(d / 2), offset);
             list.add(head);
-            var sizer = new AttentionSpec(kv, d, AttentionSpec.Scores.of(d), dense, bits, new int[] {bits, salientBits}, new int[] {bits, salientBits}, frozen,
+            var sizer = new AttentionSpec(kv, d, AttentionSpec.Scores.of(d), dense, bits, new int[] {bits, salientBits}, new int[] {bits, salientBits}, coding,
                     List.of(head), new AttentionSpec.Peer());
             offset += sizer.pageBytes(0);
         }
@@ -202,7 +207,7 @@ class KernelIdentityTest {
                 : new AttentionSpec.Scores((float) random.nextDouble(0.05, 1), random.nextBoolean() ? 0 : random.nextInt(1, 5),
                         random.nextBoolean() ? 0 : random.nextInt(1, 100));
         return new AttentionSpec(heads, d, scores, dense, frozen ? 8 : random.nextBoolean() ? 8 : bits,
-                new int[] {bits, salientBits}, new int[] {bits, salientBits}, frozen, list, new AttentionSpec.Peer());
+                new int[] {bits, salientBits}, new int[] {bits, salientBits}, coding, list, new AttentionSpec.Peer());
     }
 
     private static int[] permutation(SplittableRandom random, int n) {
@@ -224,7 +229,7 @@ class KernelIdentityTest {
         for (int i = 0; i < n; i++) {
             int act = random.nextInt(3) == 0 ? random.nextBoolean() ? 64 : 128 : 0;
             int group = weightGroup[0] == 0 ? act : 64;
-            segments.add(new Segment(random.nextInt(1, 300), random.nextInt(2, 9), separate ? i : 0, act, act == 0 ? 1 : random.nextInt(1, 256), group));
+            segments.add(new Segment(random.nextInt(1, 300), random.nextInt(6) == 0 ? 16 : random.nextInt(2, 9), separate ? i : 0, act, act == 0 ? 1 : random.nextInt(1, 256), group));
         }
         int channels = segments.stream().mapToInt(Segment::channels).sum();
         return new GifSpec(random.nextBoolean() ? permutation(random, channels) : null, segments,
@@ -233,8 +238,18 @@ class KernelIdentityTest {
 
     private static SpikeWeights weights(Arena arena, SplittableRandom random, GifSpec spec, int rows, int bits, boolean grouped) {
         int padded = (rows + 15) & -16;
-        int groups = spec.groups();
-        MemorySegment data = arena.allocate((long) padded * spec.padded() * bits / 8, 64);
+        boolean plain = spec.segments().stream().allMatch(s -> s.group() == 0);
+        int[] steps = plain && random.nextInt(3) == 0 ? spec.segments().stream().mapToInt(_ -> random.nextInt(1, 4)).toArray() : null;
+        int groups = 0;
+        int scales = 0;
+        long channels = 0;
+        for (int i = 0; i < spec.segments().size(); i++) {
+            int n = steps == null ? 1 : steps[i];
+            groups += n * spec.segments().get(i).groups();
+            channels += (long) n * spec.segments().get(i).padded();
+            scales += n;
+        }
+        MemorySegment data = arena.allocate(padded * channels * bits / 8, 64);
         for (long i = 0; i < data.byteSize(); i++) {
             data.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
         }
@@ -244,7 +259,7 @@ class KernelIdentityTest {
         for (int i = 0; i < padded * groups; i++) {
             sum.setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt(-1000, 1000));
         }
-        return new SpikeWeights(spec, rows, bits, SpikeWeights.Layout.R16, grouped ? groups : 1, data, floats(arena, random, padded, 1), zero, mult,
+        return new SpikeWeights(spec, steps, rows, bits, SpikeWeights.Layout.R16, grouped ? groups : 1, data, floats(arena, random, padded * scales, 1), zero, mult,
                 sum, random.nextBoolean() ? floats(arena, random, padded, 1) : null);
     }
 
