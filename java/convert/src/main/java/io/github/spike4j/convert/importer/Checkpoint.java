@@ -11,7 +11,7 @@ import io.github.spike4j.format.TokenizerInfo;
 /** A LLaMA of another project's format: q and k in halves order, weights {@code [outputs, inputs]}. */
 public interface Checkpoint extends AutoCloseable {
     /** What can be converted, for messages. */
-    String SUPPORTED = "supported are Hugging Face folders (safetensors or PyTorch), GGUF files and llama2.c .bin files";
+    String SUPPORTED = "supported are Hugging Face folders (safetensors or PyTorch), Meta's folders, GGUF files and llama2.c .bin files";
 
     /** Matrices and vectors of a model; a vector is a matrix of one row. */
     enum Weight {
@@ -61,17 +61,18 @@ public interface Checkpoint extends AutoCloseable {
             throw new ConversionException(source + ": no such file or folder");
         }
         if (Files.isDirectory(source)) {
-            return new HuggingFaceCheckpoint(source, null);
+            return MetaCheckpoint.is(source) ? new MetaCheckpoint(source) : new HuggingFaceCheckpoint(source, null);
         }
         if (GgufFile.is(source)) {
             return new GgufCheckpoint(source);
         }
         var name = source.getFileName().toString();
-        if (name.equals("config.json") || name.endsWith(".index.json")) {
+        if (name.equals("config.json") || name.equals("params.json") || name.endsWith(".index.json")) {
             throw new ConversionException(source + ": give the folder that it lies in");
         }
         if (name.endsWith(".safetensors") || name.matches(".*\\.(bin|pth|pt)") && PyTorchFile.isZip(source)) {
-            return new HuggingFaceCheckpoint(source.toAbsolutePath().getParent(), source);
+            var folder = source.toAbsolutePath().getParent();
+            return MetaCheckpoint.is(folder) ? new MetaCheckpoint(folder) : new HuggingFaceCheckpoint(folder, source);
         }
         if (name.endsWith(".bin")) {
             return new Llama2cCheckpoint(source);

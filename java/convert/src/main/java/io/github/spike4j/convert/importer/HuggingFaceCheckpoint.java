@@ -46,7 +46,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             throw new ConversionException(folder + ": no config.json in this folder; " + SUPPORTED);
         }
         try {
-            config = new HuggingFaceConfig(folder.resolve("config.json"));
+            config = new HuggingFaceConfig(folder.resolve("config.json").toString(), Sources.json(folder.resolve("config.json")));
             tokenizer = TokenizerSource.open(folder);
             tensors = WeightFiles.open(folder, given, arena);
             var a = config.architecture();

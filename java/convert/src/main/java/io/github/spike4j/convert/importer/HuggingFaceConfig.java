@@ -1,7 +1,6 @@
 package io.github.spike4j.convert.importer;
 
 import io.github.spike4j.convert.ConversionException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -76,7 +75,6 @@ final class HuggingFaceConfig {
     private static final List<String> FOREIGN = List.of("alibi", "attention_chunk_size", "add_cross_attention", "audio_config", "clip_qkv",
             "first_k_dense_replace", "is_encoder_decoder", "kv_lora_rank", "n_routed_experts", "num_experts", "num_local_experts",
             "qk_layernorm", "rope_interleaved", "sandwich_norm", "text_config", "use_bidirectional_attention", "use_qk_norm", "vision_config");
-    private static final int MAX_LAYERS = 1024;
 
     private final String where;
     private final JsonNode config;
@@ -84,26 +82,24 @@ final class HuggingFaceConfig {
     private final Architecture architecture;
     private final int rotary;
 
-    HuggingFaceConfig(Path file) {
-        where = file.toString();
-        config = Sources.json(file);
+    /** @param where the file, for messages */
+    HuggingFaceConfig(String where, JsonNode config) {
+        this.where = where;
+        this.config = config;
         kind = readKind();
         refuseForeign();
         int heads = integer("num_attention_heads", null);
         int hidden = integer("hidden_size", null);
+        if (heads < 1) {
+            throw bad("num_attention_heads is " + heads);
+        }
         int layers = integer("num_hidden_layers", null);
-        if (heads < 1 || layers < 1 || layers > MAX_LAYERS) {
-            throw bad(heads < 1 ? "num_attention_heads is " + heads : "num_hidden_layers is " + layers + "; it must be 1 to " + MAX_LAYERS);
-        }
         int headDim = integer("head_dim", kind.headDim == 0 || config.has("head_dim") ? hidden / heads : kind.headDim);
-        if (headDim < 2 || headDim > 256) {
-            throw bad("head size is " + headDim + "; it must be 2 to 256");
-        }
         int kvHeads = integer("num_key_value_heads", kind.kvHeads == 0 || config.has("num_key_value_heads") ? heads : kind.kvHeads);
         int context = integer("max_position_embeddings", kind.context);
+        var plain = Checkpoint.check(where, Architecture.llama(layers, hidden, integer("intermediate_size", null), heads, kvHeads, headDim,
+                integer("vocab_size", null), context, (float) number("rms_norm_eps", kind.eps), 10000, bool("tie_word_embeddings", kind.tied)));
         rotary = rotary(headDim);
-        var plain = Architecture.llama(layers, hidden, integer("intermediate_size", null), heads, kvHeads, headDim, integer("vocab_size", null),
-                context, (float) number("rms_norm_eps", kind.eps), 10000, bool("tie_word_embeddings", kind.tied));
         var ropes = ropes(plain);
         var special = plain.withActivation(activation(), embeddingScale(hidden))
                 .withScores(attentionScale(headDim), softcap("attn_logit_softcapping", 50), softcap("final_logit_softcapping", 30))

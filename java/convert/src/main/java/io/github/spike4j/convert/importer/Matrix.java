@@ -141,4 +141,35 @@ public interface Matrix {
             }
         };
     }
+
+    /** The columns of several, row by row one after the other. */
+    static Matrix concatColumns(List<Matrix> parts) {
+        if (parts.size() == 1) {
+            return parts.getFirst();
+        }
+        return new Matrix() {
+            @Override
+            public int rows() {
+                return parts.getFirst().rows();
+            }
+
+            @Override
+            public int columns() {
+                return parts.stream().mapToInt(Matrix::columns).sum();
+            }
+
+            @Override
+            public boolean isBf16() {
+                return parts.stream().allMatch(Matrix::isBf16);
+            }
+
+            @Override
+            public void read(int r, float[] out, int at) {
+                for (var p : parts) {
+                    p.read(r, out, at);
+                    at += p.columns();
+                }
+            }
+        };
+    }
 }

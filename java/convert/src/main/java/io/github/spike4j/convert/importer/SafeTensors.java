@@ -35,7 +35,12 @@ final class SafeTensors {
 
     /** The tensors of a file, mapped as long as {@code arena} lives. */
     static Map<String, StoredTensor> read(Path file, Arena arena) {
-        return new SafeTensors(file).read(Sources.map(file, arena));
+        return read(file, Sources.map(file, arena));
+    }
+
+    /** The tensors of what {@code file} holds. */
+    static Map<String, StoredTensor> read(Path file, MemorySegment content) {
+        return new SafeTensors(file).read(content);
     }
 
     /** What a file says about itself. */
