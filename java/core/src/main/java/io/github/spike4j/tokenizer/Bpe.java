@@ -2,6 +2,7 @@ package io.github.spike4j.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * Byte pair encoding: a word starts as one symbol a character (or a byte), and the adjacent pair of the lowest rank is merged, the
@@ -13,6 +14,7 @@ final class Bpe implements Model {
     record Options(String unknown, String prefix, String suffix, boolean fuseUnknown, boolean byteFallback, boolean ignoreMerges) {}
 
     private static final int SCAN_LIMIT = 64;
+    private static final int CUT_LENGTH = 32;
 
     private final Vocabulary vocabulary;
     private final PairMap merges;
@@ -21,6 +23,8 @@ final class Bpe implements Model {
     private final int[] fallback;
     /** Token of a byte of {@link ByteAlphabet}; null where words are read as characters. */
     private final int[] bytes;
+    /** Pairs of characters that some merge joins; null where long words are not cut. */
+    private final PairMap joints;
     private final WordCache cache = new WordCache();
 
     /**
@@ -33,6 +37,30 @@ final class Bpe implements Model {
         this.options = options;
         fallback = options.byteFallback ? vocabulary.fallbackBytes() : null;
         bytes = readsBytes ? byteTokens(vocabulary) : null;
+        joints = joints();
+    }
+
+    /**
+     * No merge ever crosses a place between two characters if there is none of a token that ends with the one and a token that starts with
+     * the other: what is on both sides can be encoded by itself. So a text that is one word, as SentencePiece has it, is many small words.
+     */
+    private PairMap joints() {
+        boolean affixes = !options.prefix.isEmpty() || !options.suffix.isEmpty();
+        boolean allBytes = fallback != null && Arrays.stream(fallback).allMatch(id -> id >= 0);
+        boolean fuses = options.unknown != null && options.fuseUnknown && !allBytes;
+        if (bytes != null || affixes || fuses || options.ignoreMerges) return null;
+        BitSet noCharacters = new BitSet();
+        if (fallback != null) Arrays.stream(fallback).filter(id -> id >= 0).forEach(noCharacters::set);
+        if (options.unknown != null && vocabulary.find(options.unknown) >= 0) noCharacters.set(vocabulary.find(options.unknown));
+        PairMap found = new PairMap(1024);
+        boolean[] usable = {true};
+        merges.forEach((left, right) -> {
+            String l = vocabulary.text(left);
+            String r = vocabulary.text(right);
+            usable[0] &= !noCharacters.get(left) && !noCharacters.get(right) && l != null && r != null;
+            if (usable[0] && !l.isEmpty() && !r.isEmpty()) found.put(l.codePointBefore(l.length()), r.codePointAt(0), 0);
+        });
+        return usable[0] ? found : null;
     }
 
     /** Whether every byte of {@link ByteAlphabet} is a token and no affix is put to characters: then no mapped text is needed. */
@@ -64,6 +92,28 @@ final class Bpe implements Model {
 
         Encoder(Ints out) {
             super(cache, out);
+        }
+
+        @Override
+        public void word(String text, int start, int end, boolean first) {
+            if (joints == null || end - start <= CUT_LENGTH) {
+                super.word(text, start, end, first);
+                return;
+            }
+            int from = start;
+            int last = text.codePointAt(start);
+            for (int i = start + Character.charCount(last), n; i < end; i += n) {
+                int c = text.codePointAt(i);
+                n = Character.charCount(c);
+                // where words start, so that the cache finds them again
+                boolean wanted = i - from >= CUT_LENGTH || !Character.isLetterOrDigit(c);
+                if (wanted && joints.get(last, c) == PairMap.ABSENT) {
+                    super.word(text, from, i, first);
+                    from = i;
+                }
+                last = c;
+            }
+            super.word(text, from, end, first);
         }
 
         @Override

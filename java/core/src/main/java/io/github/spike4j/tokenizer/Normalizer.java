@@ -44,7 +44,6 @@ sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Nor
             int from = 0;
             switch (pattern) {
                 case Spans.Finder.Literal(String literal) -> {
-                    if (literal.isEmpty()) return text;
                     for (int at; (at = text.indexOf(literal, from)) >= 0; from = at + literal.length()) {
                         out.append(text, from, at);
                         out.append(content, 0, content.length());
@@ -52,7 +51,7 @@ sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Nor
                 }
                 case Spans.Finder.Regex(Pattern regex) -> {
                     Matcher m = regex.matcher(Regexes.bounded(regex, text));
-                    for (; Regexes.find(m); from = m.end()) {
+                    for (int last = -1; Regexes.find(m, text, last); from = last = m.end()) {
                         out.append(text, from, m.start());
                         out.append(content, 0, content.length());
                     }

@@ -30,6 +30,17 @@ final class PairMap {
         }
     }
 
+    @FunctionalInterface
+    interface Visitor {
+        void pair(int a, int b);
+    }
+
+    void forEach(Visitor visitor) {
+        for (long key : keys) {
+            if (key != FREE) visitor.pair((int) (key >>> 32), (int) key);
+        }
+    }
+
     void put(int a, int b, long value) {
         if (size >= keys.length * 0.6) {
             long[] oldKeys = keys;

@@ -1,23 +1,19 @@
 package io.github.spike4j.tokenizer;
 
-import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/**
- * The files' expressions are written for Oniguruma (Ruby syntax, Unicode classes); this runs them on {@link Pattern}. The differences that
- * tokenizers meet: classes and case folding are Unicode's, only {@code \n} ends a line, scripts are {@code \p{Han}} (here
- * {@code \p{IsHan}}), and {@code \h} is a hexadecimal digit.
- */
+/** The files' expressions on {@link Pattern}, bounded in time and stack. */
 final class Regexes {
-    private static final int FLAGS = Pattern.UNICODE_CHARACTER_CLASS | Pattern.UNICODE_CASE | Pattern.UNIX_LINES;
+    private static final int MAX_LENGTH = 1 << 16;
 
     private Regexes() {}
 
     static Pattern compile(String regex) {
+        if (regex.length() > MAX_LENGTH) throw new TokenizerException("tokenizer.json: a regular expression of " + regex.length() + " characters; the limit is " + MAX_LENGTH);
         try {
-            return Pattern.compile(translate(regex), FLAGS);
+            return Pattern.compile(Oniguruma.toJava(regex), Oniguruma.FLAGS);
         } catch (PatternSyntaxException e) {
             throw new TokenizerException("tokenizer.json: the regular expression " + abbreviate(regex) + " cannot be used: " + e.getDescription(), e);
         } catch (StackOverflowError e) {
@@ -27,57 +23,25 @@ final class Regexes {
 
     /** The text for a matcher, made so that an expression whose backtracking explodes is stopped. */
     static CharSequence bounded(Pattern pattern, String text) {
-        return new Bounded(pattern, text, 100_000 + 1_000L * text.length());
+        return new Bounded(pattern, text, 20_000_000 + 1_000L * text.length());
     }
 
-    /** The next match; an expression that exhausts the stack is reported as the file's fault. */
-    static boolean find(Matcher matcher) {
+    /**
+     * The next match after one that ended at {@code last}. An empty match right there, or within a surrogate pair, is none. An expression that
+     * exhausts the stack is reported as the file's fault.
+     */
+    static boolean find(Matcher matcher, String text, int last) {
         try {
-            return matcher.find();
+            while (matcher.find()) {
+                int start = matcher.start();
+                if (start < matcher.end()) return true;
+                boolean within = start > 0 && start < text.length() && Character.isLowSurrogate(text.charAt(start)) && Character.isHighSurrogate(text.charAt(start - 1));
+                if (start != last && !within) return true;
+            }
+            return false;
         } catch (StackOverflowError e) {
             throw new TokenizerException("the tokenizer's regular expression " + abbreviate(matcher.pattern().pattern())
                     + " recurses too deeply on this text", e);
-        }
-    }
-
-    private static String translate(String regex) {
-        StringBuilder out = new StringBuilder(regex.length() + 16);
-        for (int i = 0; i < regex.length(); i++) {
-            char c = regex.charAt(i);
-            out.append(c);
-            if (c != '\\' || i + 1 == regex.length()) continue;
-            char escape = regex.charAt(++i);
-            int close = (escape == 'p' || escape == 'P') && regex.startsWith("{", i + 1) ? regex.indexOf('}', i) : -1;
-            if (close > 0) {
-                boolean not = regex.startsWith("^", i + 2);
-                boolean negated = not != (escape == 'P');
-                out.append(negated ? 'P' : 'p').append('{').append(property(regex.substring(i + (not ? 3 : 2), close))).append('}');
-                i = close;
-            } else if (escape == 'h' || escape == 'H') {
-                out.append(escape == 'h' ? "p{XDigit}" : "P{XDigit}");
-            } else {
-                out.append(escape);
-            }
-        }
-        return out.toString();
-    }
-
-    private static String property(String name) {
-        String general = switch (name.toLowerCase(Locale.ROOT)) {
-            case "letter" -> "L";
-            case "mark" -> "M";
-            case "number" -> "N";
-            case "punctuation" -> "P";
-            case "symbol" -> "S";
-            case "separator" -> "Z";
-            case "other" -> "C";
-            default -> name;
-        };
-        if (general.length() <= 2) return general;
-        try {
-            return "Is" + Character.UnicodeScript.forName(name).name();
-        } catch (IllegalArgumentException notAScript) {
-            return name;
         }
     }
 

@@ -38,12 +38,11 @@ final class Spans {
             case Finder.Literal(String literal) -> {
                 for (int i = text.indexOf(literal, start, stop); i >= 0; i = text.indexOf(literal, from, stop)) {
                     from = addMatch(from, i, i + literal.length());
-                    if (literal.isEmpty()) break;
                 }
             }
             case Finder.Regex _ -> {
                 matcher.region(start, stop);
-                while (Regexes.find(matcher)) from = addMatch(from, matcher.start(), matcher.end());
+                for (int last = -1; Regexes.find(matcher, text, last); from = addMatch(from, matcher.start(), last)) last = matcher.end();
             }
             case Finder.Chars(IntPredicate test) -> {
                 for (int i = start; i < stop; ) {

@@ -371,8 +371,9 @@ final class TokenizerJson {
 
     private static Spans.Finder pattern(Node n) {
         if (n.members.get("pattern") instanceof Map<?, ?> p) {
-            if (p.get("String") instanceof String literal) return new Spans.Finder.Literal(literal);
-            if (p.get("Regex") instanceof String regex) return new Spans.Finder.Regex(Regexes.compile(regex));
+            // an empty literal matches between any two characters
+            if (p.get("String") instanceof String literal && !literal.isEmpty()) return new Spans.Finder.Literal(literal);
+            if ((p.get("Regex") != null ? p.get("Regex") : p.get("String")) instanceof String regex) return new Spans.Finder.Regex(Regexes.compile(regex));
         }
         throw new TokenizerException("tokenizer.json: " + n.type() + " needs a \"pattern\" with \"String\" or \"Regex\"");
     }
