@@ -350,7 +350,7 @@ final class HuggingFaceConfig {
         double[] periods = switch (type) {
             case "default" -> plain;
             case "linear" -> RopeScaling.linear(plain, positive(p.path("factor"), "factor", null));
-            case "dynamic" -> plain; // up to the context, see RopeScaling.dynamic
+            case "dynamic" -> plain; // up to the context, see RopeScaling
             case "llama3" -> {
                 double low = positive(p.path("low_freq_factor"), "low_freq_factor", null);
                 double high = positive(p.path("high_freq_factor"), "high_freq_factor", null);
@@ -375,7 +375,6 @@ final class HuggingFaceConfig {
                 }
                 double factor = kind == Kind.PHI3 ? a.context() / original : positive(p.path("factor"), "factor", a.context() / original);
                 magnitude = positive(p.path("attention_factor"), "attention_factor", RopeScaling.longRopeMagnitude(factor, original));
-                // transformers takes the short factors for texts up to the original context; here the context decides, as in other engines
                 var used = a.context() <= original ? "short_factor" : "long_factor";
                 yield RopeScaling.each(plain, factors(p.path(used), used));
             }

@@ -9,6 +9,10 @@ import java.util.stream.IntStream;
 /**
  * The rotations of models that were stretched to longer contexts, as transformers computes them ({@code modeling_rope_utils.py}), in
  * double. Frequencies are given as periods: positions by radian, the reciprocals of transformers' {@code inv_freq}.
+ *
+ * <p>Two of its forms depend on the length of the text, which no cache of rotated keys can follow. Dynamic NTK recomputes theta once a text is
+ * longer than {@code max_position_embeddings}; up to there nothing is scaled, so such a model has {@link #periods} and that context.
+ * LongRoPE changes its factors at the original context; here, as in other engines, the model's context decides which are used.
  */
 final class RopeScaling {
     private RopeScaling() { }
@@ -30,16 +34,6 @@ final class RopeScaling {
     /** Each period by its own factor, as in LongRoPE and in GGUF's {@code rope_freqs}. */
     static double[] each(double[] periods, double[] factors) {
         return map(periods.length, i -> periods[i] * factors[i]);
-    }
-
-    /**
-     * Dynamic NTK: transformers recomputes theta from the length of what it has read, once that is more than {@code maxPositions}. Up to
-     * there nothing is scaled, so a model of this kind has {@link #periods} and the context {@code maxPositions}; these are the periods for
-     * a text of exactly {@code length} positions.
-     */
-    static double[] dynamic(int rotary, double theta, double factor, int maxPositions, int length) {
-        double stretch = factor * Math.max(length, maxPositions) / maxPositions - (factor - 1);
-        return periods(rotary, theta * StrictMath.pow(stretch, rotary / (rotary - 2.0)));
     }
 
     /** Llama 3.1: long waves are stretched by {@code factor}, short ones are kept, between them is a smooth passage. */
