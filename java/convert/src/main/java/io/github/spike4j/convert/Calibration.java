@@ -1,10 +1,12 @@
 package io.github.spike4j.convert;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
 import io.github.spike4j.convert.importer.Matrix;
@@ -15,6 +17,7 @@ import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.Layout;
 import io.github.spike4j.format.Layouts;
+import io.github.spike4j.format.S4jWriter;
 import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.Kernels;
@@ -43,13 +46,21 @@ final class Calibration implements AutoCloseable {
     private final int length;
     /** Residual: f32 [count][length][hidden]. */
     private final MemorySegment residual;
+    private final int[] tokens;
+    private final int[] starts;
+    private final S4jWriter work;
+    /** The block whose input the residual is; -1: none's. */
+    private int at = -1;
     private final Activation activation;
     /** Rotations N5 of each rope: [position][headDim / 2]. */
     private final float[][] cos;
     private final float[][] sin;
 
-    /** @param starts first token of each segment */
-    Calibration(Checkpoint source, Recipe recipe, int[] tokens, int[] starts, int length, Kernels kernels, Workers workers) {
+    /**
+     * @param starts first token of each segment
+     * @param work   keeps what is learned, for a later run
+     */
+    Calibration(Checkpoint source, Recipe recipe, int[] tokens, int[] starts, int length, Kernels kernels, Workers workers, S4jWriter work) {
         this.source = source;
         this.recipe = recipe;
         this.kernels = kernels;
@@ -57,18 +68,10 @@ final class Calibration implements AutoCloseable {
         this.length = length;
         a = source.architecture();
         count = starts.length;
+        this.tokens = tokens;
+        this.starts = starts;
+        this.work = work;
         residual = floats((long) count * length * a.hidden());
-        var table = source.weight(Weight.EMBEDDING, 0);
-        var row = new float[a.hidden()];
-        for (int s = 0; s < count; s++) {
-            for (int t = 0; t < length; t++) {
-                table.read(tokens[starts[s] + t], row, 0);
-                for (int c = 0; c < row.length; c++) {
-                    row[c] *= a.embeddingScale();
-                }
-                put(row, residual, ((long) s * length + t) * a.hidden());
-            }
-        }
         activation = Activation.of(a.activation());
         int half = a.headDim() / 2;
         cos = new float[a.ropes().size()][length * half];
@@ -103,11 +106,95 @@ final class Calibration implements AutoCloseable {
         MemorySegment.copy(from, F32, 4 * at, to, 0, to.length);
     }
 
-    /** The statistics of block {@code layer}; blocks are asked for in order. */
-    LayerStats layer(int layer) {
-        try (var scope = Arena.ofShared()) {
-            return new Block(layer, scope).run();
+    /** The statistics of a block that an earlier run has learned, or null. */
+    LayerStats restore(int layer) throws IOException {
+        var stats = stats();
+        var bytes = StatsBytes.of(stats);
+        if (!work.load(statistics(layer), MemorySegment.ofArray(bytes))) {
+            return null;
         }
+        StatsBytes.read(bytes, stats);
+        return stats;
+    }
+
+    /**
+     * Learns the statistics of a block.
+     *
+     * @param done told how many segments are done
+     */
+    LayerStats layer(int layer, IntConsumer done) throws IOException {
+        if (at != layer) {
+            at = work.load(residual(layer), residual) ? layer : embed();
+        }
+        while (at < layer) {
+            run(_ -> { }); // what an earlier run knew is damaged
+        }
+        var stats = run(done);
+        if (at < a.layers()) {
+            work.save(residual(at), residual);
+        }
+        work.save(statistics(layer), MemorySegment.ofArray(StatsBytes.of(stats)));
+        work.drop(residual(layer));
+        return stats;
+    }
+
+    private static String statistics(int layer) {
+        return "layers." + layer + ".statistics";
+    }
+
+    private static String residual(int layer) {
+        return "layers." + layer + ".residual";
+    }
+
+    private LayerStats run(IntConsumer done) {
+        try (var scope = Arena.ofShared()) {
+            return new Block(at++, scope).run(done);
+        }
+    }
+
+    /** Makes the residual the input of block 0. */
+    private int embed() {
+        var table = source.weight(Weight.EMBEDDING, 0);
+        var row = new float[a.hidden()];
+        for (int s = 0; s < count; s++) {
+            for (int t = 0; t < length; t++) {
+                table.read(tokens[starts[s] + t], row, 0);
+                for (int c = 0; c < row.length; c++) {
+                    row[c] *= a.embeddingScale();
+                }
+                put(row, residual, ((long) s * length + t) * a.hidden());
+            }
+        }
+        return 0;
+    }
+
+    int segments() {
+        return count;
+    }
+
+    /** About the bytes that calibration needs at its height. */
+    static long memory(Architecture a, Recipe recipe, int segments, int length) {
+        long linears = 0;
+        long largest = 0;
+        for (var site : Site.values()) {
+            for (var w : site.members()) {
+                var shape = Checkpoint.shape(a, w);
+                linears += (long) shape[0] * shape[1];
+                largest = Math.max(largest, (long) shape[0] * shape[1]);
+            }
+        }
+        boolean paper = recipe.saliency() == Saliency.PAPER && recipe.salientShare() > 0;
+        long token = 2L * a.hidden() + 3L * a.qkvRows() + 3L * a.intermediate();
+        // weights of four bytes at most; the paper's saliency has them twice, and transposes by way of two arrays
+        return 4 * ((long) segments * length * a.hidden() + length * token + (paper ? 2 * linears + 2 * largest : linears));
+    }
+
+    private LayerStats stats() {
+        var sites = new EnumMap<Site, SiteStats>(Site.class);
+        for (var site : Site.values()) {
+            sites.put(site, new SiteStats(recipe, site.channels(a), site.members().size()));
+        }
+        return new LayerStats(sites, new KvStats(a.kvHeads() * a.headDim()));
     }
 
     @Override
@@ -121,18 +208,18 @@ final class Calibration implements AutoCloseable {
         private final int layer;
         private final int q = a.heads() * a.headDim();
         private final int kv = a.kvHeads() * a.headDim();
-        private final Map<Site, SiteStats> sites = new EnumMap<>(Site.class);
+        private final LayerStats learned = stats();
+        private final Map<Site, SiteStats> sites = learned.sites();
         private final Map<Site, DenseWeights> weights = new EnumMap<>(Site.class);
         private final Map<Site, DenseWeights[]> back = new EnumMap<>(Site.class);
-        private final KvStats kvStats = new KvStats(kv);
+        private final KvStats kvStats = learned.kv();
         private final boolean paper = recipe.saliency() == Saliency.PAPER && recipe.salientShare() > 0;
 
         Block(int layer, Arena scope) {
             this.layer = layer;
             this.scope = scope;
             for (var site : Site.values()) {
-                var stats = new SiteStats(recipe, site.channels(a), site.members().size());
-                sites.put(site, stats);
+                var stats = sites.get(site);
                 weights.put(site, pack(Site.rows(source, layer, site.members()), Site.bias(source, layer, site.members())));
                 if (paper) {
                     back.put(site, site.members().stream().map(w -> pack(source.weight(w, layer).transposed(), null))
@@ -170,7 +257,7 @@ final class Calibration implements AutoCloseable {
             return new DenseWeights(w.rows(), w.columns(), w.isBf16(), data, b);
         }
 
-        LayerStats run() {
+        LayerStats run(IntConsumer done) {
             int hidden = a.hidden();
             int rows = a.qkvRows();
             var attentionNorm = norm(Weight.ATTENTION_NORM);
@@ -204,9 +291,10 @@ final class Calibration implements AutoCloseable {
                 workers.run(Math.ceilDiv(length, ROWS), i -> kernels.glu(activation, gateUp, 2 * a.intermediate(), a.intermediate(), inner,
                         a.intermediate(), i * ROWS, Math.min(length, (i + 1) * ROWS)));
                 outputSite(Site.FFN_HIDDEN, inner, normed, ffnPostNorm, x);
+                done.accept(s + 1);
             }
             kvSums.finish();
-            return new LayerStats(sites, kvStats);
+            return learned;
         }
 
         private MemorySegment norm(Weight w) {

@@ -13,6 +13,7 @@ import java.util.List;
  * @param layers     blocks
  * @param warnings   as told to the listener
  * @param seconds    wall time
+ * @param resumed    blocks that an earlier, unfinished run had written
  */
 public record ConvertReport(Path file, long fileBytes, String recipe, long parameters, int layers, List<String> warnings,
-        double seconds) { }
+        double seconds, int resumed) { }

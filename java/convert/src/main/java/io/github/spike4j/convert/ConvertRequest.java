@@ -13,9 +13,10 @@ import java.util.Objects;
  * @param threads     1 or more; the result does not depend on it
  * @param overwrite   whether {@code out} may exist
  * @param license     licence of the weights, an SPDX expression or text; null: what the source says, if it does
+ * @param restart     whether unfinished work of another conversion to {@code out} may be thrown away
  */
 public record ConvertRequest(Path source, Path out, Recipe recipe, Path calibration, int threads, boolean overwrite,
-        String license) {
+        String license, boolean restart) {
     /** Checks what cannot be null. */
     public ConvertRequest {
         Objects.requireNonNull(source, "source");
@@ -28,26 +29,31 @@ public record ConvertRequest(Path source, Path out, Recipe recipe, Path calibrat
 
     /** Without calibration text, on all processors, replacing nothing. */
     public static ConvertRequest of(Path source, Path out, Recipe recipe) {
-        return new ConvertRequest(source, out, recipe, null, Runtime.getRuntime().availableProcessors(), false, null);
+        return new ConvertRequest(source, out, recipe, null, Runtime.getRuntime().availableProcessors(), false, null, false);
     }
 
     /** With another calibration text. */
     public ConvertRequest calibration(Path text) {
-        return new ConvertRequest(source, out, recipe, text, threads, overwrite, license);
+        return new ConvertRequest(source, out, recipe, text, threads, overwrite, license, restart);
     }
 
     /** With another number of threads. */
     public ConvertRequest threads(int count) {
-        return new ConvertRequest(source, out, recipe, calibration, count, overwrite, license);
+        return new ConvertRequest(source, out, recipe, calibration, count, overwrite, license, restart);
     }
 
     /** Whether an existing file is replaced. */
     public ConvertRequest overwrite(boolean allowed) {
-        return new ConvertRequest(source, out, recipe, calibration, threads, allowed, license);
+        return new ConvertRequest(source, out, recipe, calibration, threads, allowed, license, restart);
     }
 
     /** With the licence of the weights. */
     public ConvertRequest license(String text) {
-        return new ConvertRequest(source, out, recipe, calibration, threads, overwrite, text);
+        return new ConvertRequest(source, out, recipe, calibration, threads, overwrite, text, restart);
+    }
+
+    /** Whether unfinished work of another conversion is thrown away. */
+    public ConvertRequest restart(boolean allowed) {
+        return new ConvertRequest(source, out, recipe, calibration, threads, overwrite, license, allowed);
     }
 }

@@ -1,22 +1,23 @@
 package io.github.spike4j.convert;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import java.util.regex.Pattern;
 
 import io.github.spike4j.convert.importer.Sources;
 import io.github.spike4j.convert.importer.Matrix;
@@ -34,9 +35,14 @@ import io.github.spike4j.tokenizer.TokenizerException;
 /**
  * Converts a checkpoint into a {@code .s4j}: block by block, calibrates, chooses salient channels, rounds weights, writes. Needs memory for
  * one tensor and for the residual of the calibration segments. Equal input gives equal bytes.
+ *
+ * <p>What is done waits in {@code OUT.work}: after a kill, a full disk or anything else that is not the input's fault, the same request
+ * goes on from there, linear by linear, and writes the same bytes.
  */
 public final class Converter {
     private static final long MAX_TEXT = 1L << 30;
+    /** What systems say when a file cannot grow. */
+    private static final Pattern FULL = Pattern.compile("No space left|File too large|quota exceeded", Pattern.CASE_INSENSITIVE);
 
     private final ConvertRequest request;
     private final ProgressListener listener;
@@ -46,15 +52,24 @@ public final class Converter {
     private final Architecture a;
     private final List<String> warnings = new ArrayList<>();
     private final RandomGenerator random;
+    private final boolean calibrated;
+    /** Only planning: there is no writer, and values do not matter. */
+    private final boolean planning;
+    /** In weights. */
     private long done;
+    private long total;
+    private int resumed;
+    private boolean going;
 
-    private Converter(ConvertRequest request, ProgressListener listener, Checkpoint source, Workers workers) {
+    private Converter(ConvertRequest request, ProgressListener listener, Checkpoint source, Workers workers, boolean planning) {
         this.request = request;
         this.listener = listener;
         this.source = source;
         this.workers = workers;
         recipe = request.recipe();
         a = source.architecture();
+        calibrated = recipe.usesCalibration() && request.calibration() != null;
+        this.planning = planning;
         random = RandomGeneratorFactory.of("L64X128MixRandom").create(recipe.seed());
     }
 
@@ -73,78 +88,203 @@ public final class Converter {
             throw new ConversionException(request.out() + ": the file exists already; remove it or choose another name");
         }
         if (request.recipe().needsCalibration() && request.calibration() == null) {
-            throw new RecipeException("recipe " + request.recipe().name() + " chooses salient channels or ranges from text; add --calibration TEXT");
+            throw new RecipeException(noCalibration(request.recipe()));
         }
         try (var source = Checkpoint.open(request.source()); var workers = new Workers(request.threads())) {
-            var converter = new Converter(request, listener, source, workers);
+            var converter = new Converter(request, listener, source, workers, false);
             converter.run();
             return new ConvertReport(request.out(), Files.size(request.out()), request.recipe().name(),
                     Checkpoint.parameters(source.architecture()), source.architecture().layers(), List.copyOf(converter.warnings),
-                    (System.nanoTime() - start) / 1e9);
+                    (System.nanoTime() - start) / 1e9, converter.resumed);
         } catch (IOException e) {
-            throw new ConversionException(request.out() + ": cannot be written: " + Sources.reason(e), e);
+            throw new ConversionException(unwritable(request, e), e);
         } catch (UncheckedIOException e) {
-            throw new ConversionException(request.out() + ": cannot be written: " + Sources.reason(e.getCause()), e);
+            throw new ConversionException(unwritable(request, e.getCause()), e);
         }
+    }
+
+    /** What {@link #convert} would do with this request; writes nothing. */
+    public static ConvertPlan plan(ConvertRequest request) {
+        var problems = new ArrayList<String>();
+        try (var source = Checkpoint.open(request.source()); var workers = new Workers(1)) {
+            var planner = new Converter(request, ProgressListener.none(), source, workers, true);
+            return planner.plan(problems);
+        } catch (ConversionException e) {
+            problems.add(e.getMessage());
+            return new ConvertPlan(null, 0, 0, 0, 0, null, false, null, List.of(), problems);
+        } catch (IOException e) {
+            throw new AssertionError("planning writes nothing", e);
+        }
+    }
+
+    private ConvertPlan plan(List<String> problems) throws IOException {
+        if (recipe.needsCalibration() && request.calibration() == null) {
+            problems.add(noCalibration(recipe));
+        }
+        var provenance = new TreeMap<>(source.provenance());
+        CalibrationText text = null;
+        try {
+            text = calibrationText(provenance);
+        } catch (ConversionException e) {
+            problems.add(e.getMessage());
+        }
+        var file = new ModelFile(null, a, recipe);
+        write(file, null);
+        long bytes = file.size(source.tokenizer(), provenance, license());
+        long memory = (128L << 20) + file.largest() + (text == null ? 0 : Calibration.memory(a, recipe, text.starts().length, text.length()));
+        return new ConvertPlan(a, Checkpoint.parameters(a), bytes, 2 * bytes, memory, source.tokenizer(), source.chatTemplate() != null, license(),
+                List.copyOf(warnings), problems);
+    }
+
+    private static String noCalibration(Recipe recipe) {
+        return "recipe " + recipe.name() + " chooses salient channels or ranges from text; add --calibration TEXT";
+    }
+
+    /** One line about a failure to write; says how much a full disk lacks. */
+    private static String unwritable(ConvertRequest request, IOException e) {
+        var reason = e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : Sources.reason(e);
+        var line = request.out() + ": cannot be written: " + reason;
+        if (!FULL.matcher(reason).find()) {
+            return line;
+        }
+        try {
+            var folder = request.out().toAbsolutePath().getParent();
+            long lacking = plan(request).diskBytes() - size(request.out().resolveSibling(request.out().getFileName() + ".work"));
+            return line + ": some %,d more bytes are needed in %s, %,d are free; make room and give the same command again, it goes on from here"
+                    .formatted(lacking, folder, Files.getFileStore(folder).getUsableSpace());
+        } catch (IOException | UncheckedIOException | ConversionException again) {
+            return line;
+        }
+    }
+
+    private static long size(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return 0;
+        }
+        try (var files = Files.walk(folder)) {
+            return files.map(Path::toFile).filter(File::isFile).mapToLong(File::length).sum();
+        }
+    }
+
+    private String license() {
+        return request.license() == null ? source.license() : request.license();
     }
 
     private void run() throws IOException {
         var tokenizer = source.tokenizer();
         var provenance = new TreeMap<>(source.provenance());
-        boolean spiking = recipe.compute() == Compute.SPIKING;
-        boolean calibrated = recipe.usesCalibration() && request.calibration() != null;
-        if (recipe.usesCalibration() && !calibrated) {
-            warn("no --calibration text: the clipping of weights is searched as if all channels mattered alike");
-        }
-        try (var calibration = calibrated ? calibrate(tokenizer.addBos() ? tokenizer.bos() : -1, provenance) : null;
-                var writer = S4jWriter.create(request.out())) {
+        var text = calibrationText(provenance);
+        var writer = open(Job.of(request, source, provenance, license()));
+        try (var calibration = text == null ? null
+                : new Calibration(source, recipe, text.ids(), text.starts(), text.length(), Kernels.of("auto"), workers, writer)) {
             var file = new ModelFile(writer, a, recipe);
-            file.entry("tokenizer.json", source.tokenizerJson());
-            if (source.chatTemplate() != null) {
-                file.entry("chat_template.jinja", source.chatTemplate().getBytes(StandardCharsets.UTF_8));
+            write(file, calibration);
+            begin("assemble");
+            file.finish(tokenizer, provenance, license());
+            done = total;
+            begin("done");
+        } catch (ConversionException e) {
+            // it would end so again
+            if (!Thread.currentThread().isInterrupted()) {
+                writer.close();
             }
-            progress("embedding");
-            file.embedding(source.weight(Weight.EMBEDDING, 0));
-            for (int layer = 0; layer < a.layers(); layer++) {
-                var name = "layers." + layer + ".";
-                norm(file, name + "attn_norm", Weight.ATTENTION_NORM, layer);
-                norm(file, name + "ffn_norm", Weight.FFN_NORM, layer);
+            throw e;
+        } finally {
+            writer.suspend();
+        }
+    }
+
+    private S4jWriter open(String job) throws IOException {
+        try {
+            return S4jWriter.resume(request.out(), job, request.restart());
+        } catch (S4jWriter.OtherJobException e) {
+            throw new ConversionException(request.out() + ".work: unfinished work of another conversion (other " + Job.difference(job, e.job())
+                    + "); repeat that one to finish it, or add --restart to throw it away", e);
+        }
+    }
+
+    // ---- the order of things -------------------------------------------------------------------------------------------
+
+    /** @param calibration null: none, or only planning */
+    private void write(ModelFile file, Calibration calibration) throws IOException {
+        long outer = (long) a.vocab() * a.hidden();
+        long layers = 0;
+        for (var site : Site.values()) {
+            layers += a.layers() * weights(site.members());
+        }
+        total = 2 * outer + layers * (calibrated ? 2 : 1);
+        total += total / 16; // assembling
+        file.entry("tokenizer.json", source.tokenizerJson());
+        if (source.chatTemplate() != null) {
+            file.entry("chat_template.jinja", source.chatTemplate().getBytes(StandardCharsets.UTF_8));
+        }
+        block(file, "embedding", outer, () -> file.embedding(source.weight(Weight.EMBEDDING, 0)));
+        for (int layer = 0; layer < a.layers(); layer++) {
+            int l = layer;
+            var name = "layers." + layer + ".";
+            block(file, name + "norms", 0, () -> {
+                norm(file, name + "attn_norm", Weight.ATTENTION_NORM, l);
+                norm(file, name + "ffn_norm", Weight.FFN_NORM, l);
                 if (a.qkNorm()) {
-                    norm(file, name + "q_norm", Weight.Q_NORM, layer);
-                    norm(file, name + "k_norm", Weight.K_NORM, layer);
+                    norm(file, name + "q_norm", Weight.Q_NORM, l);
+                    norm(file, name + "k_norm", Weight.K_NORM, l);
                 }
                 if (a.postNorms()) {
-                    norm(file, name + "attn_post_norm", Weight.ATTENTION_POST_NORM, layer);
-                    norm(file, name + "ffn_post_norm", Weight.FFN_POST_NORM, layer);
+                    norm(file, name + "attn_post_norm", Weight.ATTENTION_POST_NORM, l);
+                    norm(file, name + "ffn_post_norm", Weight.FFN_POST_NORM, l);
                 }
-                LayerStats stats = null;
-                if (calibration != null) {
-                    progress("layer " + layer + ": calibrate");
-                    stats = calibration.layer(layer);
-                }
-                progress("layer " + layer + ": weights");
-                if (spiking) {
-                    spiking(file, layer, stats);
-                } else {
-                    dense(file, layer);
-                }
+            });
+            var stats = calibration == null ? null : calibrate(calibration, layer, layers / a.layers());
+            if (recipe.compute() == Compute.SPIKING) {
+                spiking(file, layer, stats);
+            } else {
+                dense(file, layer);
             }
-            norm(file, "final_norm", Weight.NORM, 0);
-            progress("lm_head");
-            head(file);
-            progress("assemble");
-            file.finish(tokenizer, provenance, request.license() == null ? source.license() : request.license());
-            progress("done");
         }
+        block(file, "final_norm", 0, () -> norm(file, "final_norm", Weight.NORM, 0));
+        block(file, "lm_head", outer, () -> head(file));
     }
 
     private void norm(ModelFile file, String name, Weight weight, int layer) throws IOException {
         file.floats(name, source.weight(weight, layer).values(), Checkpoint.shape(a, weight)[1]);
     }
 
-    private void progress(String phase) {
-        boolean calibrated = request.calibration() != null && recipe.usesCalibration();
-        listener.progress(phase, done++, 3L + a.layers() * (calibrated ? 2L : 1L));
+    private long weights(List<Weight> members) {
+        return members.stream().map(w -> Checkpoint.shape(a, w)).mapToLong(s -> (long) s[0] * s[1]).sum();
+    }
+
+    /** What is restored together if it is done. */
+    private void block(ModelFile file, String name, long weights, ModelFile.Action action) throws IOException {
+        if (file.restore(name)) {
+            resumed++;
+        } else {
+            begin(name);
+            file.write(name, action);
+        }
+        done += weights;
+    }
+
+    private LayerStats calibrate(Calibration calibration, int layer, long weights) throws IOException {
+        long before = done;
+        var stats = calibration.restore(layer);
+        if (stats == null) {
+            var phase = "layers." + layer + ": calibration";
+            begin(phase);
+            stats = calibration.layer(layer, segment -> {
+                done = before + weights * segment / calibration.segments();
+                listener.progress(phase, done, total);
+            });
+        }
+        done = before + weights;
+        return stats;
+    }
+
+    private void begin(String phase) {
+        if (!going && resumed > 0) {
+            listener.resumed(done, total);
+        }
+        going = true;
+        listener.progress(phase, done, total);
     }
 
     private void warn(String message) {
@@ -154,7 +294,17 @@ public final class Converter {
 
     // ---- calibration ---------------------------------------------------------------------------------------------------
 
-    private Calibration calibrate(int bos, Map<String, String> provenance) throws IOException {
+    /** @param starts first token of each segment of {@code length} */
+    private record CalibrationText(int[] ids, int[] starts, int length) { }
+
+    /** Reads the text; null if there is none or no use for it. */
+    private CalibrationText calibrationText(Map<String, String> provenance) {
+        if (!calibrated) {
+            if (recipe.usesCalibration()) {
+                warn("no --calibration text: the clipping of weights is searched as if all channels mattered alike");
+            }
+            return null;
+        }
         var path = request.calibration();
         byte[] bytes;
         String text;
@@ -175,7 +325,8 @@ public final class Converter {
         } catch (TokenizerException e) {
             throw new ConversionException(request.source() + ": its tokenizer cannot be used: " + e.getMessage(), e);
         }
-        if (bos >= 0) {
+        int bos = source.tokenizer().bos();
+        if (source.tokenizer().addBos()) {
             var more = new int[ids.length + 1];
             more[0] = bos;
             System.arraycopy(ids, 0, more, 1, ids.length);
@@ -195,17 +346,9 @@ public final class Converter {
             warn("the calibration text holds " + starts.length + " of " + recipe.calibrationSegments() + " segments of " + length + " tokens");
         }
         provenance.put("calibration", path.getFileName().toString());
-        provenance.put("calibrationSha256", sha256(bytes));
+        provenance.put("calibrationSha256", Job.sha256(bytes));
         provenance.put("calibrationTokens", starts.length + " x " + length);
-        return new Calibration(source, recipe, ids, starts, length, Kernels.of("auto"), workers);
-    }
-
-    private static String sha256(byte[] bytes) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError(e);
-        }
+        return new CalibrationText(ids, starts, length);
     }
 
     // ---- blocks --------------------------------------------------------------------------------------------------------
@@ -213,7 +356,8 @@ public final class Converter {
     private void dense(ModelFile file, int layer) throws IOException {
         for (var site : Site.values()) {
             var group = site.groups(layer, false).getFirst();
-            file.dense(group.linear(), Site.rows(source, layer, group.members()), Site.bias(source, layer, group.members()), workers);
+            block(file, group.linear(), weights(group.members()), () -> file.dense(group.linear(), Site.rows(source, layer, group.members()),
+                    Site.bias(source, layer, group.members()), workers));
         }
     }
 
@@ -236,10 +380,16 @@ public final class Converter {
                     bias = permuted(bias, inner);
                 }
                 var folded = site == Site.FFN_HIDDEN || c.isIdentity();
-                spiking(file, group, c, folded ? null : c.permutation(), Matrix.concat(rows), bias, importance);
+                var added = bias;
+                block(file, group.linear(), weights(group.members()),
+                        () -> spiking(file, group, c, folded ? null : c.permutation(), Matrix.concat(rows), added, importance));
             }
         }
-        attention(file, stats);
+        int n = a.kvHeads() * a.headDim();
+        boolean drawn = recipe.saliency() == Saliency.RANDOM || planning;
+        var k = salient(n, drawn || stats == null ? null : stats.kv().kScore);
+        var v = salient(n, drawn || stats == null ? null : stats.kv().vScore);
+        block(file, "layers." + layer + ".attention", 0, () -> attention(file, stats, k, v));
     }
 
     private void spiking(ModelFile file, Site.Group group, Channels channels, int[] permutation, Matrix rows, float[] bias,
@@ -247,7 +397,8 @@ public final class Converter {
         var segments = ModelFile.segments(recipe, channels);
         var how = new SpikeLinear.Weights(recipe.weightBits(), recipe.weightGroup(), recipe.weightClipSearch(), false);
         try (var arena = Arena.ofShared()) {
-            var linear = SpikeLinear.quantize(group.linear(), rows, channels, segments, how, channels.permute(importance), workers, arena);
+            var linear = planning ? SpikeLinear.planned(rows.rows(), segments, how)
+                    : SpikeLinear.quantize(group.linear(), rows, channels, segments, how, channels.permute(importance), workers, arena);
             file.spiking(group.name(), permutation, segments, recipe.clip(), group.linear(), rows.rows(), recipe.weightBits(), linear, bias);
         }
     }
@@ -266,21 +417,27 @@ public final class Converter {
         if (recipe.salientShare() == 0) {
             return Channels.plain(n);
         }
-        if (recipe.saliency() == Saliency.RANDOM) {
+        if (recipe.saliency() == Saliency.RANDOM || planning) {
             return Channels.of(Channels.draw(n, random), recipe.salientShare());
         }
         var s = stats.sites().get(site);
         return Channels.of(group.member() < 0 ? s.sharedScore() : s.score(group.member()), recipe.salientShare());
     }
 
-    private void attention(ModelFile file, LayerStats stats) throws IOException {
-        int n = a.kvHeads() * a.headDim();
+    /** K or V channels of all kv heads; without scores they are drawn. */
+    private Channels[] salient(int n, double[] score) {
         double share = recipe.kvSalientShare();
-        boolean drawn = recipe.saliency() == Saliency.RANDOM;
-        var k = heads(share == 0 ? new boolean[n] : Channels.isSalient(drawn ? Channels.draw(n, random) : stats.kv().kScore, share));
-        var v = heads(share == 0 ? new boolean[n] : Channels.isSalient(drawn ? Channels.draw(n, random) : stats.kv().vScore, share));
+        return heads(share == 0 ? new boolean[n] : Channels.isSalient(score == null ? Channels.draw(n, random) : score, share));
+    }
+
+    private void attention(ModelFile file, LayerStats stats, Channels[] k, Channels[] v) throws IOException {
+        int n = a.kvHeads() * a.headDim();
         if (recipe.k() == Recipe.KMode.TOKEN) {
             file.attention(k, v, null, null);
+            return;
+        }
+        if (planning) {
+            file.attention(k, v, new float[n], new byte[n]);
             return;
         }
         var scale = new float[n];
@@ -315,8 +472,9 @@ public final class Converter {
         var channels = Channels.plain(a.hidden());
         var segments = ModelFile.headSegments(a);
         try (var arena = Arena.ofShared()) {
-            var linear = SpikeLinear.quantize("lm_head", rows, channels, segments, new SpikeLinear.Weights(8, 0, false, true),
-                    ones(a.hidden()), workers, arena);
+            var how = new SpikeLinear.Weights(8, 0, false, true);
+            var linear = planning ? SpikeLinear.planned(rows.rows(), segments, how)
+                    : SpikeLinear.quantize("lm_head", rows, channels, segments, how, ones(a.hidden()), workers, arena);
             file.spiking("head_in", null, segments, 1, "lm_head", rows.rows(), 8, linear, null);
         }
     }

@@ -1,5 +1,7 @@
 package io.github.spike4j.convert;
 
+import java.lang.foreign.MemorySegment;
+
 /**
  * What calibration learns about K (rotated) and V, by {@code kv head * headDim + channel}. Scores are means over the query heads of a kv
  * head (SPEC.md N7), of numerics.md section 4's per query head.
@@ -15,5 +17,12 @@ final class KvStats {
         vScore = new double[channels];
         kHigh = new float[channels];
         kLow = new float[channels];
+    }
+
+    void transfer(StatsBytes to) {
+        to.array(MemorySegment.ofArray(kScore));
+        to.array(MemorySegment.ofArray(vScore));
+        to.array(MemorySegment.ofArray(kHigh));
+        to.array(MemorySegment.ofArray(kLow));
     }
 }

@@ -11,6 +11,9 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+
+import tools.jackson.databind.json.JsonMapper;
 
 import io.github.spike4j.convert.importer.Matrix;
 import io.github.spike4j.format.Architecture;
@@ -27,12 +30,14 @@ import io.github.spike4j.format.Segment;
 import io.github.spike4j.format.TensorInfo;
 import io.github.spike4j.format.TokenizerInfo;
 
-/** The file being written: tensors go out as they come, the manifest grows. */
+/** The file being written: tensors go out as they come, the manifest grows. Without a writer it only plans: data is not looked at. */
 final class ModelFile {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     /** Rows packed at a time. */
     private static final int BLOCK = 256;
+
+    private static final JsonMapper JSON = JsonMapper.builder().build();
 
     private final S4jWriter writer;
     private final Architecture architecture;
@@ -40,11 +45,59 @@ final class ModelFile {
     private final Map<String, InputGroup> groups = new LinkedHashMap<>();
     private final Map<String, Linear> linears = new LinkedHashMap<>();
     private final List<AttentionLayer> attention = new ArrayList<>();
+    /** Tensors and sizes of small entries, if there is no writer. */
+    private final List<TensorInfo> planned = new ArrayList<>();
+    private final Map<String, Integer> plannedEntries = new LinkedHashMap<>();
 
+    /** @param writer null: only plan */
     ModelFile(S4jWriter writer, Architecture architecture, Recipe recipe) {
         this.writer = writer;
         this.architecture = architecture;
         this.recipe = recipe;
+    }
+
+    /** Writes something. */
+    interface Action {
+        void run() throws IOException;
+    }
+
+    // ---- blocks --------------------------------------------------------------------------------------------------------
+
+    /** Brings back a block that an earlier run has written, with its part of the manifest. */
+    boolean restore(String block) throws IOException {
+        var memo = writer == null ? Optional.<String>empty() : writer.restore(block);
+        memo.map(JSON::readTree).ifPresent(part -> {
+            part.get("groups").properties().forEach(e -> groups.put(e.getKey(), JSON.treeToValue(e.getValue(), InputGroup.class)));
+            part.get("linears").properties().forEach(e -> linears.put(e.getKey(), JSON.treeToValue(e.getValue(), Linear.class)));
+            part.get("attention").forEach(e -> attention.add(JSON.treeToValue(e, AttentionLayer.class)));
+        });
+        return memo.isPresent();
+    }
+
+    /** Writes a block so that a later run can restore it. */
+    void write(String block, Action action) throws IOException {
+        int firstGroup = groups.size();
+        int firstLinear = linears.size();
+        int firstLayer = attention.size();
+        action.run();
+        if (writer != null) {
+            writer.commit(block, JSON.writeValueAsString(Map.of("groups", from(groups, firstGroup), "linears", from(linears, firstLinear),
+                    "attention", attention.subList(firstLayer, attention.size()))));
+        }
+    }
+
+    private static <V> Map<String, V> from(Map<String, V> all, int first) {
+        var part = new LinkedHashMap<String, V>();
+        all.entrySet().stream().skip(first).forEach(e -> part.put(e.getKey(), e.getValue()));
+        return part;
+    }
+
+    private void tensor(TensorInfo info, MemorySegment data) throws IOException {
+        if (writer == null) {
+            planned.add(info);
+        } else {
+            writer.tensor(info, data);
+        }
     }
 
     // ---- plain arrays --------------------------------------------------------------------------------------------------
@@ -53,7 +106,7 @@ final class ModelFile {
         try (var arena = Arena.ofConfined()) {
             var data = arena.allocate(4L * values.length, 64);
             MemorySegment.copy(values, 0, data, FLOAT, 0, values.length);
-            writer.tensor(TensorInfo.row(name, Encoding.F32, shape), data);
+            tensor(TensorInfo.row(name, Encoding.F32, shape), data);
         }
     }
 
@@ -61,13 +114,13 @@ final class ModelFile {
         try (var arena = Arena.ofConfined()) {
             var data = arena.allocate(4L * values.length, 64);
             MemorySegment.copy(values, 0, data, INT, 0, values.length);
-            writer.tensor(TensorInfo.row(name, Encoding.I32, shape), data);
+            tensor(TensorInfo.row(name, Encoding.I32, shape), data);
         }
     }
 
     void bytes(String name, byte[] values, long... shape) throws IOException {
         try (var arena = Arena.ofConfined()) {
-            writer.tensor(TensorInfo.row(name, Encoding.U8, shape), arena.allocate(values.length, 64).copyFrom(MemorySegment.ofArray(values)));
+            tensor(TensorInfo.row(name, Encoding.U8, shape), arena.allocate(values.length, 64).copyFrom(MemorySegment.ofArray(values)));
         }
     }
 
@@ -75,6 +128,10 @@ final class ModelFile {
     void embedding(Matrix table) throws IOException {
         var encoding = recipe.weightBits() == 32 ? Encoding.F32 : Encoding.BF16;
         var info = TensorInfo.row("embedding", encoding, table.rows(), table.columns());
+        if (writer == null) {
+            planned.add(info);
+            return;
+        }
         try (var channel = writer.tensor(info)) {
             var values = new float[table.columns()];
             var block = new byte[(int) (info.bytes() / table.rows()) * Math.min(BLOCK, table.rows())];
@@ -107,6 +164,16 @@ final class ModelFile {
     void dense(String name, Matrix rows, float[] bias, Workers workers) throws IOException {
         var encoding = denseEncoding();
         var info = TensorInfo.weight(name + ".weight", Layout.R16, encoding, rows.rows(), rows.columns());
+        if (writer == null) {
+            planned.add(info);
+        } else {
+            pack(rows, info, workers);
+        }
+        linears.put(name, Linear.dense(rows.rows(), rows.columns(), name + ".weight", bias(name, rows.rows(), bias)));
+    }
+
+    private void pack(Matrix rows, TensorInfo info, Workers workers) throws IOException {
+        var encoding = info.encoding();
         long panelBytes = info.bytes() / Layouts.panels(rows.rows());
         try (var arena = Arena.ofShared(); var channel = writer.tensor(info)) {
             var buffer = arena.allocate(panelBytes * BLOCK / 16, 64);
@@ -125,12 +192,11 @@ final class ModelFile {
                 channel.write(buffer.asSlice(0, panels * panelBytes).asByteBuffer());
             }
         }
-        linears.put(name, Linear.dense(rows.rows(), rows.columns(), name + ".weight", bias(name, rows.rows(), bias)));
     }
 
     /** A dense linear whose panels are already there. */
     void dense(String name, int rows, int columns, MemorySegment data) throws IOException {
-        writer.tensor(TensorInfo.weight(name + ".weight", Layout.R16, denseEncoding(), rows, columns), data);
+        tensor(TensorInfo.weight(name + ".weight", Layout.R16, denseEncoding(), rows, columns), data);
         linears.put(name, Linear.dense(rows, columns, name + ".weight", null));
     }
 
@@ -158,7 +224,7 @@ final class ModelFile {
                 List.of((float) clip, 1f, 1f, 1f), false));
         int g = Arrays.stream(segments).mapToInt(Segment::groups).sum();
         int panels = Layouts.panels(rows);
-        writer.tensor(TensorInfo.weight(name + ".weight", Layout.R16, Encoding.ofCodes(bits), rows,
+        tensor(TensorInfo.weight(name + ".weight", Layout.R16, Encoding.ofCodes(bits), rows,
                 Arrays.stream(segments).mapToInt(Segment::channels).toArray()), linear.data());
         floats(name + ".scale", linear.scale(), 16L * panels);
         bytes(name + ".zero", linear.zero(), panels, linear.weightGroups(), 16);
@@ -228,14 +294,32 @@ final class ModelFile {
     }
 
     void entry(String name, byte[] content) {
-        writer.entry(name, content);
+        if (writer == null) {
+            plannedEntries.put(name, content.length);
+        } else {
+            writer.entry(name, content);
+        }
     }
 
     void finish(TokenizerInfo tokenizer, Map<String, String> provenance, String license) throws IOException {
+        writer.finish(manifest(tokenizer, provenance, license));
+    }
+
+    /** The size that the planned file will have. */
+    long size(TokenizerInfo tokenizer, Map<String, String> provenance, String license) {
+        return S4jWriter.size(manifest(tokenizer, provenance, license), plannedEntries);
+    }
+
+    /** Bytes of the largest tensor planned. */
+    long largest() {
+        return planned.stream().mapToLong(TensorInfo::bytes).max().orElse(0);
+    }
+
+    private Manifest manifest(TokenizerInfo tokenizer, Map<String, String> provenance, String license) {
         boolean spiking = recipe.compute() == Recipe.Compute.SPIKING;
         var at = spiking ? new Attention(recipe.qBits(), new int[] {recipe.kBits(), recipe.kSalientBits()},
                 new int[] {recipe.vBits(), recipe.vSalientBits()}, recipe.k().toString(), "token", "separate", false, attention) : null;
-        writer.finish(new Manifest(Manifest.VERSION, architecture, recipe.compute().toString(), Recipes.toMap(recipe), groups, linears, at,
-                List.of(), tokenizer, provenance, license));
+        return new Manifest(Manifest.VERSION, architecture, recipe.compute().toString(), Recipes.toMap(recipe), groups, linears, at,
+                planned, tokenizer, provenance, license);
     }
 }

@@ -5,10 +5,13 @@ package io.github.spike4j.convert;
 public interface ProgressListener {
     /**
      * @param phase what is being done, such as {@code "layer 3: calibrate"}
-     * @param done  units done of the whole conversion, ascending
-     * @param total units of the whole conversion
+     * @param done  weights done so far, ascending; calibration counts them too
+     * @param total weights to be done
      */
     void progress(String phase, long done, long total);
+
+    /** Told once, before the first progress of its own, by a conversion that goes on where an earlier one ended. */
+    default void resumed(long done, long total) { }
 
     /** Something that the user should know, one line. */
     default void warning(String message) { }

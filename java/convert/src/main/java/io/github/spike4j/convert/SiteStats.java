@@ -1,6 +1,8 @@
 package io.github.spike4j.convert;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 
 import io.github.spike4j.kernels.Numerics;
 
@@ -8,7 +10,8 @@ import io.github.spike4j.kernels.Numerics;
 final class SiteStats {
     private final Recipe recipe;
     private final int channels;
-    private long tokens;
+    /** One number: how many were counted. */
+    private final long[] tokens = {0};
     private final float[] max;
     private final double[] square;
     /** Sum over tokens of e_n^2 - e_(n+a)^2 of the whole row's range. */
@@ -28,9 +31,21 @@ final class SiteStats {
         columns = new double[members][channels];
     }
 
+    void transfer(StatsBytes to) {
+        to.array(MemorySegment.ofArray(tokens));
+        to.array(MemorySegment.ofArray(max));
+        for (var sums : List.of(square, gained)) {
+            to.array(MemorySegment.ofArray(sums));
+        }
+        for (int m = 0; m < energy.length; m++) {
+            to.array(MemorySegment.ofArray(energy[m]));
+            to.array(MemorySegment.ofArray(columns[m]));
+        }
+    }
+
     /** Counts a token's input. */
     void add(float[] x) {
-        tokens++;
+        tokens[0]++;
         for (int c = 0; c < channels; c++) {
             max[c] = Math.max(max[c], Math.abs(x[c]));
             square[c] += (double) x[c] * x[c];
@@ -78,7 +93,7 @@ final class SiteStats {
 
     /** Mean x^2: the diagonal of the Hessian of the output error. */
     double[] importance() {
-        return Arrays.stream(square).map(s -> s / tokens).toArray();
+        return Arrays.stream(square).map(s -> s / tokens[0]).toArray();
     }
 
     /** Score of each channel for one member. */
@@ -87,8 +102,8 @@ final class SiteStats {
         for (int c = 0; c < channels; c++) {
             score[c] = switch (recipe.saliency()) {
                 case MAX -> max[c];
-                case PAPER -> energy[member][c] / tokens;
-                case GAIN -> columns[member][c] * gained[c] / tokens;
+                case PAPER -> energy[member][c] / tokens[0];
+                case GAIN -> columns[member][c] * gained[c] / tokens[0];
                 case RANDOM -> throw new IllegalStateException("a random mask has no score");
             };
         }

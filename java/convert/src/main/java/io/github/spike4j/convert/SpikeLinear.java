@@ -64,6 +64,17 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
                 + "-bit activations can exceed 32-bit sums; use fewer bits");
     }
 
+    /** As {@link #quantize}, but of the shape alone: arrays of that size, no data, as loose a bound as there is. */
+    static SpikeLinear planned(int rows, Segment[] segments, Weights how) {
+        int panels = Layouts.panels(rows);
+        int groups = Arrays.stream(segments).mapToInt(Segment::groups).sum();
+        boolean sums = Arrays.stream(segments).anyMatch(s -> s.channels() > 0 && s.bits() == 8);
+        int weightGroups = how.group > 0 ? groups : 1;
+        return new SpikeLinear(null, new float[16 * panels], new byte[16 * panels * weightGroups],
+                how.group > 0 ? new byte[16 * panels * groups] : null, sums ? new int[16 * panels * groups] : null, weightGroups,
+                new long[segments.length]);
+    }
+
     private boolean fits(Segment[] segments) {
         for (int s = 0; s < segments.length; s++) {
             if (maxMultiplier(segments[s].bits(), worst[s]) < 1) {

@@ -1,0 +1,89 @@
+package io.github.spike4j.convert;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a conversion says beforehand, against what it does. */
+class PlanTest {
+    @TempDir
+    Path dir;
+
+    static Stream<Recipe> recipes() {
+        return ConvertTest.recipes();
+    }
+
+    @ParameterizedTest
+    @MethodSource("recipes")
+    void theSizeIsThatOfTheFile(Recipe recipe) throws IOException {
+        for (boolean tied : new boolean[] {false, true}) {
+            var source = new TinyModel(tied, tied).huggingFace(dir.resolve("tiny" + tied), "BF16", 2);
+            Files.writeString(source.resolve("README.md"), "---\nlicense: mit\n---\n");
+            if (tied) {
+                Files.writeString(source.resolve("chat_template.jinja"), "{{ messages }}");
+            }
+            var out = dir.resolve(tied + ".s4j");
+            var request = ConvertRequest.of(source, out, recipe);
+            if (recipe.usesCalibration()) {
+                request = request.calibration(Files.writeString(dir.resolve("text.txt"), TinyModel.TEXT));
+            }
+            var plan = Converter.plan(request);
+            try (var files = Files.list(dir)) {
+                assertTrue(files.noneMatch(f -> f.getFileName().toString().startsWith(out.getFileName().toString())), "nothing is written");
+            }
+            assertEquals(List.of(), plan.problems());
+            var report = Converter.convert(request, ProgressListener.none());
+            assertEquals(report.fileBytes(), plan.fileBytes(), 32, "numbers of the manifest have more digits or fewer");
+            assertEquals(2 * plan.fileBytes(), plan.diskBytes());
+            assertEquals(report.parameters(), plan.parameters());
+            assertEquals(report.warnings(), plan.warnings());
+            assertEquals(TinyModel.HIDDEN, plan.architecture().hidden());
+            assertEquals(tied, plan.chatTemplate());
+            assertEquals("mit", plan.license());
+        }
+    }
+
+    @Test
+    void problemsAreToldTogether() throws IOException {
+        var source = new TinyModel(false).huggingFace(dir.resolve("tiny"), "F32", 1);
+        var t2 = ConvertRequest.of(source, dir.resolve("x.s4j"), Recipes.named("w4a4-t2"));
+        var plan = Converter.plan(t2);
+        assertEquals(List.of("recipe w4a4-t2 chooses salient channels or ranges from text; add --calibration TEXT"), plan.problems());
+        assertTrue(plan.fileBytes() > 10000);
+        var brief = Files.writeString(dir.resolve("brief.txt"), "short");
+        assertEquals(List.of(brief + ": 5 tokens; calibration needs at least 16"), Converter.plan(t2.calibration(brief)).problems());
+        Files.writeString(source.resolve("tokenizer.json"), "{\"model\": {\"type\": \"Abacus\"}}");
+        var text = Files.writeString(dir.resolve("text.txt"), TinyModel.TEXT);
+        var problems = Converter.plan(t2.calibration(text)).problems();
+        assertTrue(problems.size() == 1 && problems.getFirst().contains("Abacus"), problems.toString());
+        Files.writeString(source.resolve("config.json"), "{\"architectures\": [\"MambaForCausalLM\"]}");
+        plan = Converter.plan(t2);
+        assertNull(plan.architecture());
+        assertTrue(plan.problems().size() == 1 && plan.problems().getFirst().contains("MambaForCausalLM"), plan.toString());
+    }
+
+    /** The estimate grows with what takes memory. */
+    @Test
+    void memory() throws IOException {
+        var source = new TinyModel(false).huggingFace(dir.resolve("tiny"), "F32", 1);
+        var text = Files.writeString(dir.resolve("text.txt"), TinyModel.TEXT);
+        var plain = ConvertRequest.of(source, dir.resolve("x.s4j"), Recipes.named("w4a4"));
+        long without = Converter.plan(plain).memoryBytes();
+        long with = Converter.plan(plain.calibration(text)).memoryBytes();
+        var more = Recipes.change(Recipes.named("w4a4"), Map.of("calibrationSegments", 4));
+        long fewer = Converter.plan(ConvertRequest.of(source, dir.resolve("x.s4j"), more).calibration(text)).memoryBytes();
+        assertTrue(without < fewer && fewer < with, without + ", " + fewer + ", " + with);
+    }
+}
