@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.LongToIntFunction;
 import java.util.regex.Pattern;
@@ -69,15 +70,18 @@ final class Checks {
      * Checks what the tensors hold: floats are finite, zero points and multipliers in their ranges, and no sum of N4 can wrap. The stored sums
      * of weights are not compared with the codes.
      */
-    static void values(Path file, Manifest manifest, Function<String, MemorySegment> data) throws S4jFormatException {
+    static void values(Path file, Manifest manifest, Function<String, MemorySegment> data, BiConsumer<String, Long> seen)
+            throws S4jFormatException {
         var checks = new Checks(file, manifest);
         for (TensorInfo t : manifest.tensors()) {
             checks.tensors.put(t.name(), t);
             if (t.encoding().isFloat()) {
                 checks.finite(t, data.apply(t.name()));
+                seen.accept(t.name(), t.bytes());
             }
         }
-        for (Linear linear : manifest.linears().values()) {
+        for (var e : manifest.linears().entrySet()) {
+            Linear linear = e.getValue();
             if (linear.input() != null) {
                 checks.bytes(linear.zero(), data.apply(linear.zero()), _ -> (1 << checks.tensors.get(linear.weight()).encoding().bits()) - 1);
                 if (linear.mult() != null) {
@@ -85,6 +89,7 @@ final class Checks {
                     checks.bytes(linear.mult(), data.apply(linear.mult()), _ -> 63);
                 }
                 checks.sums(linear, data);
+                seen.accept(e.getKey(), checks.tensors.get(linear.weight()).bytes());
             }
         }
         Attention at = manifest.attention();

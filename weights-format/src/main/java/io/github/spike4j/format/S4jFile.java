@@ -145,10 +145,19 @@ public final class S4jFile implements AutoCloseable {
      * Checks the hash of every tensor and the checksum of every other entry, then that all floats are finite, zero points and
      * multipliers are in their ranges, and that by the codes no 32-bit sum can wrap (N4).
      *
-     * @param progress told each entry's name and size after it has been checked
+     * @param hashed told each entry's name and size after its hash has been checked
      * @throws S4jFormatException naming the first entry that is damaged
      */
-    public void verify(BiConsumer<String, Long> progress) throws S4jFormatException {
+    public void verify(BiConsumer<String, Long> hashed) throws S4jFormatException {
+        verify(hashed, (_, _) -> { });
+    }
+
+    /**
+     * The same.
+     *
+     * @param seen told the name of each float tensor and of each linear of codes, and their bytes, after its values have been checked
+     */
+    public void verify(BiConsumer<String, Long> hashed, BiConsumer<String, Long> seen) throws S4jFormatException {
         try {
             byte[] buffer = new byte[CHUNK];
             for (Container.Entry entry : entries.values()) {
@@ -157,9 +166,9 @@ public final class S4jFile implements AutoCloseable {
                 } else {
                     entry(entry.name());
                 }
-                progress.accept(entry.name(), entry.size());
+                hashed.accept(entry.name(), entry.size());
             }
-            Checks.values(file, manifest, this::tensor);
+            Checks.values(file, manifest, this::tensor, seen);
         } catch (InternalError e) {
             // how the JVM reports a fault in a mapped file
             throw new S4jFormatException(file, null, "cannot be read: it was truncated after it was opened, or the disk fails",

@@ -88,7 +88,7 @@ final class BenchCommand implements Callable<Integer> {
         var work = Files.createTempDirectory(directory, "spike4j-bench");
         try {
             var file = work.resolve("random.s4j");
-            try (var progress = Progress.of("random weights", !report.forPeople(), spec.commandLine().getErr())) {
+            try (var progress = Progress.of("random weights", Progress.Unit.STEPS, !report.forPeople(), spec.commandLine().getErr())) {
                 new SyntheticModel(architecture, chosen, SEED).write(file, progress::progress);
             }
             try (var engine = builder.build()) {

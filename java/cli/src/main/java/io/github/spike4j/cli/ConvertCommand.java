@@ -1,5 +1,6 @@
 package io.github.spike4j.cli;
 
+import io.github.spike4j.convert.ConvertPlan;
 import io.github.spike4j.convert.ConvertReport;
 import io.github.spike4j.convert.ConvertRequest;
 import io.github.spike4j.convert.Converter;
@@ -7,6 +8,8 @@ import io.github.spike4j.convert.ProgressListener;
 import io.github.spike4j.convert.Recipe;
 import io.github.spike4j.convert.RecipeException;
 import io.github.spike4j.convert.Recipes;
+import io.github.spike4j.format.Architecture;
+import io.github.spike4j.format.TokenizerInfo;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -30,7 +33,7 @@ final class ConvertCommand implements Callable<Integer> {
     @Parameters(paramLabel = "SOURCE", description = "Hugging Face folder or llama2.c .bin.")
     private Path source;
 
-    @Option(names = {"-o", "--output"}, required = true, paramLabel = "OUT.s4j", description = "File to write; replaced if it exists.")
+    @Option(names = {"-o", "--output"}, paramLabel = "OUT.s4j", description = "File to write; replaced if it exists.")
     private Path output;
 
     @Option(names = "--recipe", required = true, paramLabel = "NAME|FILE.json", description = "Built-in recipe or a JSON file.")
@@ -46,7 +49,13 @@ final class ConvertCommand implements Callable<Integer> {
     @Option(names = "--threads", paramLabel = "N", description = "Threads; the result does not depend on them.")
     private int threads = Runtime.getRuntime().availableProcessors();
 
-    @Option(names = "--quiet", description = "No progress bar.")
+    @Option(names = "--restart", description = "Throw away the unfinished work of another conversion to OUT.s4j.")
+    private boolean restart;
+
+    @Option(names = "--dry-run", description = "Say what would be made, and what stands against it; write nothing.")
+    private boolean dryRun;
+
+    @Option(names = "--quiet", description = "No progress.")
     private boolean quiet;
 
     @ArgGroup(validate = false, heading = "Changes to the recipe:%n")
@@ -100,29 +109,68 @@ final class ConvertCommand implements Callable<Integer> {
     }
 
     /** The {@code --json} form. */
-    record Result(String file, long fileBytes, String recipe, long parameters, int layers, List<String> warnings, double seconds) {}
+    record Result(String file, long fileBytes, String recipe, long parameters, int layers, List<String> warnings, double seconds,
+            int resumedBlocks) {}
+
+    /** The {@code --json} form of {@code --dry-run}; {@code problems} is empty if the conversion can be done. */
+    record Plan(String source, String recipe, Architecture architecture, long parameters, TokenizerInfo tokenizer, boolean chatTemplate,
+            String license, long fileBytes, long diskBytes, long memoryBytes, List<String> warnings, List<String> problems) {}
 
     @Override
     public Integer call() throws Exception {
         if (threads < 1) {
             throw new ParameterException(spec.commandLine(), "--threads must be 1 or more, not " + threads);
         }
+        if (output == null && !dryRun) {
+            throw new ParameterException(spec.commandLine(), "Missing required option: '--output=OUT.s4j'");
+        }
         var chosen = recipe();
         Failure.readable(source);
         if (calibration != null) {
             Failure.readableFile(calibration);
         }
-        var request = new ConvertRequest(source, output, chosen, calibration, threads, true, license);
+        var request = new ConvertRequest(source, output == null ? Path.of("OUT.s4j") : output, chosen, calibration, threads, true, license,
+                restart);
+        if (dryRun) {
+            return plan(request);
+        }
         ConvertReport done;
-        try (var progress = Progress.of("convert", quiet, spec.commandLine().getErr())) {
+        try (var progress = Progress.of("convert", Progress.Unit.WEIGHTS, quiet, spec.commandLine().getErr())) {
             done = Converter.convert(request, listener(progress));
         }
         report.print(
                 new Result(done.file().toString(), done.fileBytes(), done.recipe(), done.parameters(), done.layers(), done.warnings(),
-                        done.seconds()),
+                        done.seconds(), done.resumed()),
                 "%s: %,d bytes, recipe %s, %,d parameters, %.1f s".formatted(done.file(), done.fileBytes(), done.recipe(),
                         done.parameters(), done.seconds()));
         return 0;
+    }
+
+    private int plan(ConvertRequest request) {
+        var plan = Converter.plan(request);
+        var a = plan.architecture();
+        if (a != null) {
+            report.print(json(request, plan), """
+                    %s: %s, %d layers, width %d, feed-forward %d, %d heads (%d of K and V), vocabulary %d, context %d; %,d parameters
+                    tokenizer: %s, chat template: %s, licence: %s
+                    recipe %s makes %,d bytes; it takes about %,d MB of memory and %,d MB of disk while it works""".formatted(
+                    source, a.family(), a.layers(), a.hidden(), a.intermediate(), a.heads(), a.kvHeads(), a.vocab(), a.context(),
+                    plan.parameters(), plan.tokenizer().addBos() ? "adds BOS" : "adds no BOS", plan.chatTemplate() ? "yes" : "none",
+                    plan.license() == null ? "not stated" : plan.license(), request.recipe().name(), plan.fileBytes(),
+                    plan.memoryBytes() / 1_000_000, plan.diskBytes() / 1_000_000));
+        } else if (!report.forPeople()) {
+            report.print(json(request, plan), "");
+        }
+        var err = spec.commandLine().getErr();
+        plan.warnings().forEach(w -> err.println("spike4j: warning: " + w));
+        plan.problems().forEach(p -> err.println("spike4j: " + p));
+        err.flush();
+        return plan.problems().isEmpty() ? 0 : 1;
+    }
+
+    private Plan json(ConvertRequest request, ConvertPlan plan) {
+        return new Plan(source.toString(), request.recipe().name(), plan.architecture(), plan.parameters(), plan.tokenizer(),
+                plan.chatTemplate(), plan.license(), plan.fileBytes(), plan.diskBytes(), plan.memoryBytes(), plan.warnings(), plan.problems());
     }
 
     private static ProgressListener listener(Progress progress) {
@@ -130,6 +178,11 @@ final class ConvertCommand implements Callable<Integer> {
             @Override
             public void progress(String phase, long done, long total) {
                 progress.progress(phase, done, total);
+            }
+
+            @Override
+            public void resumed(long done, long total) {
+                progress.resumed(done, total);
             }
 
             @Override

@@ -20,8 +20,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         subcommands = {
-            ConvertCommand.class, RunCommand.class, PerplexityCommand.class, InspectCommand.class, VerifyCommand.class, InfoCommand.class,
-            TokenizeCommand.class, BenchCommand.class
+            ConvertCommand.class, RunCommand.class, PerplexityCommand.class, CompareCommand.class, InspectCommand.class,
+            VerifyCommand.class, InfoCommand.class, TokenizeCommand.class, BenchCommand.class
         },
         sortOptions = false)
 public final class Main implements Runnable {

@@ -2,24 +2,18 @@ package io.github.spike4j.cli;
 
 import io.github.spike4j.SessionOptions;
 import io.github.spike4j.SpikeModel;
-import io.github.spike4j.format.S4jFile;
-import io.github.spike4j.format.TokenizerInfo;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code spike4j perplexity}. The text is tokenized once and cut into segments of {@code --seq} tokens, without overlap and without a
- * rest; a segment's loss is the mean over its {@code seq - 1} predictions, and the perplexity is exp of the mean over segments.
+ * {@code spike4j perplexity}. A segment's loss is the mean over its {@code seq - 1} predictions, and the perplexity is exp of the mean
+ * over segments.
  */
 @Command(name = "perplexity", description = "Measure how well a model predicts a text.", sortOptions = false,
         mixinStandardHelpOptions = true)
@@ -28,18 +22,8 @@ final class PerplexityCommand implements Callable<Integer> {
     @Parameters(paramLabel = "MODEL", description = "The .s4j file.")
     private Path file;
 
-    @Option(names = "--text", required = true, paramLabel = "FILE", description = "UTF-8 text.")
-    private Path text;
-
-    @Option(names = "--seq", required = true, paramLabel = "N", description = "Tokens of a segment.")
-    private int seq;
-
-    @Option(names = "--segments", paramLabel = "N", description = "Only N segments, spread evenly over the text. Default: all.")
-    private Integer segments;
-
-    @Option(names = "--bos", paramLabel = "auto|on|off",
-            description = "Whether the text starts with BOS; auto: as the tokenizer does. Default: ${DEFAULT-VALUE}.")
-    private String bos = "auto";
+    @Mixin
+    private TextSegments segments;
 
     @Mixin
     private EngineOptions engineOptions;
@@ -56,33 +40,19 @@ final class PerplexityCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        EngineOptions.usage(seq >= 2, spec, "--seq must be 2 or more, not " + seq);
-        EngineOptions.usage(segments == null || segments >= 1, spec, "--segments must be 1 or more, not " + segments);
-        EngineOptions.usage(List.of("auto", "on", "off").contains(bos), spec, "--bos must be auto, on or off, not " + bos);
+        segments.check();
         var builder = engineOptions.builder();
         Failure.readableFile(file);
-        var content = Texts.read(text);
-        TokenizerInfo tokenizer;
-        try (var s4j = S4jFile.open(file)) {
-            tokenizer = s4j.manifest().tokenizer();
-        }
+        var content = segments.read();
         try (var engine = builder.build(); var model = engine.open(file)) {
-            var context = model.info().context();
-            EngineOptions.usage(seq <= context, spec, "--seq must be at most " + context + ", the model's context, not " + seq);
-            var ids = withBos(model.encode(content), tokenizer);
-            var all = ids.length / seq;
-            if (all == 0) {
-                throw new Failure(text + ": " + ids.length + " tokens, but a segment has " + seq);
-            }
-            EngineOptions.usage(segments == null || segments <= all, spec,
-                    "--segments must be at most " + all + ", those of the text, not " + segments);
-            var count = segments == null ? all : segments;
+            var list = segments.cut(segments.encode(content, model, file), model.info().context());
+            var count = list.size();
+            var seq = segments.seq();
             var start = System.nanoTime();
             double sum = 0;
-            try (var progress = Progress.of("perplexity", !report.forPeople(), spec.commandLine().getErr())) {
+            try (var progress = Progress.of("perplexity", Progress.Unit.SEGMENTS, !report.forPeople(), spec.commandLine().getErr())) {
                 for (int i = 0; i < count; i++) {
-                    var from = (int) ((long) i * all / count) * seq;
-                    sum += loss(model, Arrays.copyOfRange(ids, from, from + seq));
+                    sum += loss(model, list.get(i));
                     progress.progress("%.2f".formatted(Math.exp(sum / (i + 1))), i + 1, count);
                 }
             }
@@ -95,20 +65,6 @@ final class PerplexityCommand implements Callable<Integer> {
                             result.threads));
         }
         return 0;
-    }
-
-    /** The ids, which start with BOS where the tokenizer wants it, as {@code --bos} wants them. */
-    private int[] withBos(int[] ids, TokenizerInfo tokenizer) {
-        var id = tokenizer == null ? -1 : tokenizer.bos();
-        var has = id >= 0 && ids.length > 0 && ids[0] == id;
-        return switch (bos) {
-            case "on" -> {
-                EngineOptions.usage(id >= 0, spec, "--bos on: the model's tokenizer has no BOS");
-                yield has ? ids : IntStream.concat(IntStream.of(id), IntStream.of(ids)).toArray();
-            }
-            case "off" -> has && tokenizer.addBos() ? Arrays.copyOfRange(ids, 1, ids.length) : ids;
-            default -> ids;
-        };
     }
 
     /** Mean negative log-likelihood, in nats, of tokens 1, 2, ... of a segment. */

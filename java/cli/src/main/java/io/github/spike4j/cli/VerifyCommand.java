@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -17,6 +18,9 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Parameters(paramLabel = "MODEL", description = "The .s4j file.")
     private Path file;
+
+    @Option(names = "--quiet", description = "No progress.")
+    private boolean quiet;
 
     @Mixin
     private Report report;
@@ -32,13 +36,14 @@ final class VerifyCommand implements Callable<Integer> {
         var start = System.nanoTime();
         var size = Files.size(Failure.readableFile(file));
         var entries = new int[1];
-        try (var s4j = S4jFile.open(file); var progress = Progress.of("verify", false, spec.commandLine().getErr())) {
+        try (var s4j = S4jFile.open(file);
+                var progress = Progress.of("verify", Progress.Unit.BYTES, quiet, spec.commandLine().getErr())) {
             var done = new long[1];
+            // every byte is hashed, then nearly every one is looked at
             s4j.verify((name, bytes) -> {
                 entries[0]++;
-                done[0] += bytes;
-                progress.progress(name, done[0], size);
-            });
+                progress.progress(name, done[0] += bytes, 2 * size);
+            }, (name, bytes) -> progress.progress(name + ": values", done[0] += bytes, 2 * size));
         }
         var seconds = (System.nanoTime() - start) / 1e9;
         report.print(new Result(file.toString(), size, entries[0], true, seconds),

@@ -74,6 +74,27 @@ class EndToEndTest {
     }
 
     @Test
+    void aDryRunSaysWhatTheConversionMakes() throws IOException {
+        var bin = STORIES.resolve("stories260K.bin");
+        var plan = json(ok("convert", bin, "--recipe", "f32", "--license", "MIT", "--dry-run", "--json"));
+        assertEquals(Files.size(dense), plan.path("fileBytes").asLong());
+        assertEquals(260032, plan.path("parameters").asLong());
+        assertEquals(5, plan.path("architecture").path("layers").asInt());
+        assertEquals("MIT", plan.path("license").asString());
+        assertTrue(plan.path("tokenizer").path("addBos").asBoolean() && !plan.path("chatTemplate").asBoolean());
+        assertTrue(plan.path("memoryBytes").asLong() > 0 && plan.path("diskBytes").asLong() >= 2 * Files.size(dense));
+        var people = ok("convert", bin, "-o", dir.resolve("never.s4j"), "--recipe", "f32", "--dry-run");
+        assertTrue(people.out().contains("recipe f32 makes 1,26"), people.out());
+        var refused = Cli.run("convert", bin, "-o", dir.resolve("never.s4j"), "--recipe", "w4a4-t2", "--dry-run", "--json");
+        assertEquals(1, refused.code());
+        assertEquals(1, json(refused).path("problems").size());
+        assertTrue(refused.err().startsWith("spike4j: ") && refused.err().contains("--calibration"), refused.toString());
+        var wrong = Files.writeString(dir.resolve("nothing.bin"), "no checkpoint");
+        Cli.run("convert", wrong, "--recipe", "f32", "--dry-run").fails(1, "nothing.bin");
+        assertTrue(Files.notExists(dir.resolve("never.s4j")) && Files.notExists(dir.resolve("never.s4j.work")));
+    }
+
+    @Test
     void theGoldenText() throws IOException {
         var golden = Files.readString(STORIES.resolve("golden_greedy.txt")).strip();
         var prompt = golden.substring(0, golden.indexOf(','));
