@@ -67,7 +67,7 @@ class PlanTest {
         Files.writeString(source.resolve("tokenizer.json"), "{\"model\": {\"type\": \"Abacus\"}}");
         var text = Files.writeString(dir.resolve("text.txt"), TinyModel.TEXT);
         var problems = Converter.plan(t2.calibration(text)).problems();
-        assertTrue(problems.size() == 1 && problems.getFirst().contains("Abacus"), problems.toString());
+        assertTrue(problems.size() == 1 && problems.getFirst().contains("tokenizer"), problems.toString());
         Files.writeString(source.resolve("config.json"), "{\"architectures\": [\"MambaForCausalLM\"]}");
         plan = Converter.plan(t2);
         assertNull(plan.architecture());
