@@ -8,6 +8,7 @@ import io.github.spike4j.convert.importer.Matrix;
 import io.github.spike4j.convert.importer.NaiveModel;
 import io.github.spike4j.format.Architecture;
 import io.github.spike4j.format.Rope;
+import io.github.spike4j.format.S4jWriter;
 import io.github.spike4j.format.TokenizerInfo;
 import io.github.spike4j.kernels.Kernels;
 import java.io.IOException;
@@ -100,7 +101,8 @@ class CalibrationTest {
         var recipe = Recipes.change(Recipes.named("w4a4-t2"), Map.of("saliency", saliency.toString()));
         try (var source = Featured.of(Checkpoint.open(new TinyModel(false, true).huggingFace(dir, "F32", 1)));
                 var workers = new Workers(2);
-                var calibration = new Calibration(source, recipe, ids, starts, LENGTH, Kernels.of("auto"), workers)) {
+                var work = S4jWriter.create(dir.resolve("x.s4j"));
+                var calibration = new Calibration(source, recipe, ids, starts, LENGTH, Kernels.of("auto"), workers, work)) {
             var expected = new double[TinyModel.LAYERS][Site.values().length][];
             var naive = new NaiveModel(source, (linear, layer, x) -> {
                 for (var site : Site.values()) {
@@ -118,7 +120,7 @@ class CalibrationTest {
                 naive.logits(java.util.Arrays.copyOfRange(ids, start, start + LENGTH));
             }
             for (int layer = 0; layer < TinyModel.LAYERS; layer++) {
-                var stats = calibration.layer(layer);
+                var stats = calibration.layer(layer, _ -> { });
                 for (var site : Site.values()) {
                     var actual = stats.sites().get(site).importance();
                     for (int c = 0; c < actual.length; c++) {
