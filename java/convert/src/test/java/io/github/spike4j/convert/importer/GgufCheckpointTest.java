@@ -111,6 +111,11 @@ class GgufCheckpointTest {
             return this;
         }
 
+        @Override
+        public String toString() {
+            return kind;
+        }
+
         GgufBuilder builder() {
             var b = new GgufBuilder(3);
             keys.forEach((name, value) -> {
