@@ -64,7 +64,7 @@ public interface Checkpoint extends AutoCloseable {
             return MetaCheckpoint.is(source) ? new MetaCheckpoint(source) : new HuggingFaceCheckpoint(source, null);
         }
         if (GgufFile.is(source)) {
-            return new GgufCheckpoint(source);
+            return GgufCheckpoint.open(source);
         }
         var name = source.getFileName().toString();
         if (name.equals("config.json") || name.equals("params.json") || name.endsWith(".index.json")) {

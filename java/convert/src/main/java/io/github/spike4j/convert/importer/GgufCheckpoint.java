@@ -77,7 +77,7 @@ final class GgufCheckpoint implements Checkpoint {
     /** In SmolLM 3 every fourth layer has no RoPE. */
     private static final int SMOLLM3_NOPE = 4;
 
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena;
     private final GgufFile file;
     private final Kind kind;
     private final Architecture architecture;
@@ -85,19 +85,26 @@ final class GgufCheckpoint implements Checkpoint {
     /** The first channels of a head, which RoPE turns. */
     private final int rotary;
 
-    GgufCheckpoint(Path path) {
+    /** @param arena that the file is mapped into; closed with the checkpoint */
+    GgufCheckpoint(GgufFile file, Arena arena) {
+        this.file = file;
+        this.arena = arena;
+        kind = kind();
+        refuseForeign();
+        var shape = Checkpoint.check(file.file(), shape());
+        rotary = rotary(shape.headDim());
+        architecture = Checkpoint.check(file.file(), special(shape));
+        checkTensors();
+        tokenizer = GgufTokenizer.read(file);
+        if (tokenizer.vocabularySize() > architecture.vocab()) {
+            throw bad("its tokenizer has " + tokenizer.vocabularySize() + " tokens, but token_embd.weight " + architecture.vocab() + " rows");
+        }
+    }
+
+    static GgufCheckpoint open(Path path) {
+        var arena = Arena.ofShared();
         try {
-            file = new GgufFile(path, arena);
-            kind = kind();
-            refuseForeign();
-            var shape = Checkpoint.check(path.toString(), shape());
-            rotary = rotary(shape.headDim());
-            architecture = Checkpoint.check(path.toString(), special(shape));
-            checkTensors();
-            tokenizer = GgufTokenizer.read(file);
-            if (tokenizer.vocabularySize() > architecture.vocab()) {
-                throw bad("its tokenizer has " + tokenizer.vocabularySize() + " tokens, but token_embd.weight " + architecture.vocab() + " rows");
-            }
+            return new GgufCheckpoint(new GgufFile(path, arena), arena);
         } catch (RuntimeException e) {
             arena.close();
             throw e;

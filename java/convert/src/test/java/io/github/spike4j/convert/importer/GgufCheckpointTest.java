@@ -15,6 +15,10 @@ import io.github.spike4j.convert.ConversionException;
 import io.github.spike4j.convert.importer.Checkpoint.Weight;
 import io.github.spike4j.format.Rope;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -501,5 +505,39 @@ class GgufCheckpointTest {
         var file = tiny.builder().tensor("output_norm.weight", 24, new byte[HIDDEN], HIDDEN).write(dir.resolve("model"));
         var message = assertThrows(ConversionException.class, () -> Checkpoint.open(file)).getMessage();
         assertTrue(message.contains("tensor output_norm.weight is of type I8; supported are F32, F16, BF16, Q4_0"), message);
+    }
+
+    /** 10 000 changes of what is before the weights: the file is a model, or refused with one line. */
+    @Test
+    void mutations() {
+        var kinds = List.of("llama", "qwen3", "phi3", "gemma2").stream().map(k -> new Tiny(k).builder().bytes()).toList();
+        var random = new Random(2);
+        int refused = 0;
+        for (int i = 0; i < 10_000; i++) {
+            var bytes = kinds.get(i % kinds.size()).clone();
+            for (int n = random.nextInt(1, 3); n > 0; n--) {
+                int at = random.nextInt(4096);
+                switch (random.nextInt(3)) {
+                    case 0 -> bytes[at] ^= (byte) (1 << random.nextInt(8));
+                    case 1 -> bytes[at] = (byte) random.nextInt(256);
+                    default -> ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, (int) Math.pow(-2, random.nextInt(32)));
+                }
+            }
+            try (var arena = Arena.ofConfined(); var c = new GgufCheckpoint(new GgufFile(Path.of("m.gguf"), MemorySegment.ofArray(bytes), arena), Arena.ofConfined())) {
+                for (var w : Weight.values()) {
+                    for (int layer = 0; layer < c.architecture().layers(); layer++) {
+                        var m = c.weight(w, layer);
+                        if (m != null) {
+                            m.read(m.rows() - 1, new float[m.columns()], 0);
+                        }
+                    }
+                }
+                assertTrue(c.tokenizerJson().length > 0 && c.provenance().size() >= 3);
+            } catch (ConversionException e) {
+                assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+                refused++;
+            }
+        }
+        assertTrue(refused > 5000 && refused < 10_000, refused + " refused");
     }
 }
