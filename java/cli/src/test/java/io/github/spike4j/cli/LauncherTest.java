@@ -74,6 +74,14 @@ class LauncherTest {
         Cli.process(start(install("a"), "--nope")).fails(2, "--nope");
     }
 
+    /** The bytes of an é come from the shell: this JVM may not be able to write them either. */
+    @Test
+    void readsUtf8InAnyLocale() throws IOException, InterruptedException {
+        var builder = new ProcessBuilder("sh", "-c", "exec \"$0\" \"dance$(printf '\\303\\251')\"", install("d").toString());
+        builder.environment().keySet().removeIf(name -> name.startsWith("LC_") || name.equals("LANG"));
+        Cli.process(builder).fails(2, "danceé");
+    }
+
     @Test
     void usesJavaHomeFirstAndFindsAJdkWithoutIt() throws IOException, InterruptedException {
         var script = install("b");
