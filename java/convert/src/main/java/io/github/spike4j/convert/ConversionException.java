@@ -6,11 +6,16 @@ public class ConversionException extends RuntimeException {
 
     /** One line for the user. */
     public ConversionException(String message) {
-        super(message);
+        super(oneLine(message));
     }
 
     /** One line for the user, and what caused it. */
     public ConversionException(String message, Throwable cause) {
-        super(message, cause);
+        super(oneLine(message), cause);
+    }
+
+    /** Names that a file gave may hold anything, line breaks too. */
+    private static String oneLine(String message) {
+        return message.replaceAll("[\\p{Cntrl}\\u2028\\u2029]+", " ");
     }
 }

@@ -121,7 +121,8 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
             steps.add(object("type", "Precompiled", "precompiled_charsmap", Base64.getEncoder().encodeToString(rules.charsmap)));
         }
         if (rules.collapses) {
-            steps.add(JsonForm.replaceRegex("\\A +|[ " + SPACE + "]+\\z", ""));
+            // a first space that is not put there again is kept: it may follow a special token
+            steps.add(JsonForm.replaceRegex((rules.prefix == Prefix.TEXT ? "" : "\\A +|") + "[ " + SPACE + "]+\\z", ""));
             steps.add(JsonForm.replaceRegex(" {2,}", " "));
         }
         var space = rules.escapesSpaces ? SPACE : " ";

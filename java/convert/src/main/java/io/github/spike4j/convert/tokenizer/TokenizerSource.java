@@ -31,13 +31,15 @@ public final class TokenizerSource {
     /** Form of the source. */
     public enum Kind { HUGGING_FACE, SENTENCE_PIECE, TIKTOKEN, GGUF, VOCAB_MERGES, LLAMA2C, S4J }
 
+    private final String file;
     private final Kind kind;
     private final byte[] json;
     private final TokenizerPolicy policy;
     private final String chatTemplate;
     private final Tokenizer tokenizer;
 
-    private TokenizerSource(Kind kind, byte[] json, TokenizerPolicy policy, String chatTemplate, Tokenizer tokenizer) {
+    private TokenizerSource(String file, Kind kind, byte[] json, TokenizerPolicy policy, String chatTemplate, Tokenizer tokenizer) {
+        this.file = file;
         this.kind = kind;
         this.json = json;
         this.policy = policy;
@@ -54,7 +56,7 @@ public final class TokenizerSource {
                 throw new ConversionException(file + ": the special token " + id + " is not in the vocabulary of " + size);
             }
         });
-        return new TokenizerSource(kind, json, policy, chatTemplate, tokenizer);
+        return new TokenizerSource(file, kind, json, policy, chatTemplate, tokenizer);
     }
 
     static Tokenizer tokenizer(String file, byte[] json) {
@@ -194,14 +196,18 @@ public final class TokenizerSource {
      *
      * @param addSpecial   adds BOS and EOS where the tokenizer does
      * @param parseSpecial whether special tokens written in the text are these tokens, or plain text
+     * @throws ConversionException if the tokenizer cannot read the text: it has no token for it, or its expressions take too long
      */
     public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
-        if (kind != Kind.S4J) {
-            return tokenizer.encode(text, addSpecial, parseSpecial);
-        }
         // a model's manifest decides, and does not double a BOS that the text begins with
-        var ids = tokenizer.encode(text, false, parseSpecial);
-        return !addSpecial || !policy.addBos() || ids.length > 0 && ids[0] == policy.bos() ? ids
+        boolean manifest = kind == Kind.S4J;
+        int[] ids;
+        try {
+            ids = tokenizer.encode(text, addSpecial && !manifest, parseSpecial);
+        } catch (TokenizerException e) {
+            throw new ConversionException(file + ": " + e.getMessage(), e);
+        }
+        return !manifest || !addSpecial || !policy.addBos() || ids.length > 0 && ids[0] == policy.bos() ? ids
                 : IntStream.concat(IntStream.of(policy.bos()), IntStream.of(ids)).toArray();
     }
 
