@@ -80,8 +80,9 @@ final class InspectCommand implements Callable<Integer> {
             line(text, "groups", "%s", segments(r));
         }
         if (r.attention != null) {
-            line(text, "attention", "Q %d bits, K %s, V %s, K ranges by %s", r.attention.qBits(),
-                    Arrays.toString(r.attention.kBits()), Arrays.toString(r.attention.vBits()), r.attention.kMode());
+            line(text, "attention", "Q %d bits, K %s, V %s, ranges of K by %s, %s, of V by %s%s", r.attention.qBits(),
+                    Arrays.toString(r.attention.kBits()), Arrays.toString(r.attention.vBits()), r.attention.kMode(),
+                    r.attention.kRanges(), r.attention.vMode(), r.attention.hadamard() ? ", rotated" : "");
         }
         tensors(text, r.tensors.stream(), t -> t.encoding() + "/" + t.layout(), TensorInfo::bytes);
         line(text, "entries", "%s", String.join(", ", r.entries));

@@ -482,8 +482,11 @@ final class Calibration implements AutoCloseable {
 
             private void range(float[] qkv, int at, int head) {
                 for (int c = 0; c < d; c++) {
-                    kvStats.kHigh[head * d + c] = Math.max(kvStats.kHigh[head * d + c], qkv[at + c]);
-                    kvStats.kLow[head * d + c] = Math.min(kvStats.kLow[head * d + c], qkv[at + c]);
+                    int i = head * d + c;
+                    kvStats.kHigh[i] = Math.max(kvStats.kHigh[i], qkv[at + c]);
+                    kvStats.kLow[i] = Math.min(kvStats.kLow[i], qkv[at + c]);
+                    kvStats.vHigh[i] = Math.max(kvStats.vHigh[i], qkv[at + kv + c]);
+                    kvStats.vLow[i] = Math.min(kvStats.vLow[i], qkv[at + kv + c]);
                 }
             }
 

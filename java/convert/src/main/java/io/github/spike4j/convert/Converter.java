@@ -431,27 +431,25 @@ public final class Converter {
     }
 
     private void attention(ModelFile file, LayerStats stats, Channels[] k, Channels[] v) throws IOException {
-        int n = a.kvHeads() * a.headDim();
-        if (recipe.k() == Recipe.KMode.TOKEN) {
-            file.attention(k, v, null, null);
-            return;
-        }
-        if (planning) {
-            file.attention(k, v, new float[n], new byte[n]);
-            return;
-        }
-        var scale = new float[n];
-        var zero = new byte[n];
-        for (int h = 0; h < k.length; h++) {
-            for (int c = 0; c < a.headDim(); c++) {
-                int from = h * a.headDim() + k[h].permutation()[c];
-                int levels = (1 << (c < k[h].ordinary() ? recipe.kBits() : recipe.kSalientBits())) - 1;
-                int at = h * a.headDim() + c;
-                scale[at] = Numerics.scale(stats.kv().kHigh[from], stats.kv().kLow[from], levels);
-                zero[at] = (byte) Numerics.zero(stats.kv().kLow[from], scale[at], levels);
+        var kv = planning ? new KvStats(a.kvHeads() * a.headDim()) : stats == null ? null : stats.kv();
+        file.attention(k, v, recipe.k() == Recipe.KvMode.TOKEN ? null : frozen(k, kv.kHigh, kv.kLow, recipe.kBits(), recipe.kSalientBits()),
+                recipe.v() == Recipe.KvMode.TOKEN ? null : frozen(v, kv.vHigh, kv.vLow, recipe.vBits(), recipe.vSalientBits()));
+    }
+
+    /** Ranges of calibration, by permuted channel of each head. */
+    private ModelFile.Frozen frozen(Channels[] heads, float[] high, float[] low, int bits, int salientBits) {
+        int d = a.headDim();
+        var frozen = new ModelFile.Frozen(new float[high.length], new byte[high.length]);
+        for (int h = 0; h < heads.length; h++) {
+            for (int c = 0; c < d; c++) {
+                int from = h * d + heads[h].permutation()[c];
+                int at = h * d + c;
+                int levels = (1 << (c < heads[h].ordinary() ? bits : salientBits)) - 1;
+                frozen.scale()[at] = Numerics.scale(high[from], low[from], levels);
+                frozen.zero()[at] = (byte) Numerics.zero(low[from], frozen.scale()[at], levels);
             }
         }
-        file.attention(k, v, scale, zero);
+        return frozen;
     }
 
     /** The channels of each kv head. */

@@ -11,12 +11,16 @@ final class KvStats {
     final double[] vScore;
     final float[] kHigh;
     final float[] kLow;
+    final float[] vHigh;
+    final float[] vLow;
 
     KvStats(int channels) {
         kScore = new double[channels];
         vScore = new double[channels];
         kHigh = new float[channels];
         kLow = new float[channels];
+        vHigh = new float[channels];
+        vLow = new float[channels];
     }
 
     void transfer(StatsBytes to) {
@@ -24,5 +28,7 @@ final class KvStats {
         to.array(MemorySegment.ofArray(vScore));
         to.array(MemorySegment.ofArray(kHigh));
         to.array(MemorySegment.ofArray(kLow));
+        to.array(MemorySegment.ofArray(vHigh));
+        to.array(MemorySegment.ofArray(vLow));
     }
 }

@@ -268,25 +268,33 @@ final class ModelFile {
 
     // ---- attention and the rest ----------------------------------------------------------------------------------------
 
+    /** Ranges by permuted channel of each kv head, from calibration. */
+    record Frozen(float[] scale, byte[] zero) { }
+
     /**
      * K and V of the next layer.
      *
      * @param k      by kv head
-     * @param kScale by permuted channel, or null
+     * @param frozenK null for ranges by token
+     * @param frozenV the same for V
      */
-    void attention(Channels[] k, Channels[] v, float[] kScale, byte[] kZero) throws IOException {
+    void attention(Channels[] k, Channels[] v, Frozen frozenK, Frozen frozenV) throws IOException {
         var prefix = "layers." + attention.size() + ".";
         long heads = architecture.kvHeads();
         long d = architecture.headDim();
         ints(prefix + "k_permutation", flat(k), heads, d);
         ints(prefix + "v_permutation", flat(v), heads, d);
-        if (kScale != null) {
-            floats(prefix + "k_scale", kScale, heads, d);
-            bytes(prefix + "k_zero", kZero, heads, d);
+        for (var which : List.of("k", "v")) {
+            var frozen = which.equals("k") ? frozenK : frozenV;
+            if (frozen != null) {
+                floats(prefix + which + "_scale", frozen.scale, heads, d);
+                bytes(prefix + which + "_zero", frozen.zero, heads, d);
+            }
         }
         attention.add(new AttentionLayer(prefix + "k_permutation", prefix + "v_permutation",
                 Arrays.stream(k).mapToInt(Channels::salient).toArray(), Arrays.stream(v).mapToInt(Channels::salient).toArray(),
-                kScale == null ? null : prefix + "k_scale", kScale == null ? null : prefix + "k_zero", null, null));
+                frozenK == null ? null : prefix + "k_scale", frozenK == null ? null : prefix + "k_zero",
+                frozenV == null ? null : prefix + "v_scale", frozenV == null ? null : prefix + "v_zero"));
     }
 
     private static int[] flat(Channels[] heads) {
@@ -318,7 +326,8 @@ final class ModelFile {
     private Manifest manifest(TokenizerInfo tokenizer, Map<String, String> provenance, String license) {
         boolean spiking = recipe.compute() == Recipe.Compute.SPIKING;
         var at = spiking ? new Attention(recipe.qBits(), new int[] {recipe.kBits(), recipe.kSalientBits()},
-                new int[] {recipe.vBits(), recipe.vSalientBits()}, recipe.k().toString(), "token", "separate", false, attention) : null;
+                new int[] {recipe.vBits(), recipe.vSalientBits()}, recipe.k().toString(), recipe.v().toString(), recipe.kRanges().toString(), false,
+                attention) : null;
         return new Manifest(Manifest.VERSION, architecture, recipe.compute().toString(), Recipes.toMap(recipe), groups, linears, at,
                 planned, tokenizer, provenance, license);
     }

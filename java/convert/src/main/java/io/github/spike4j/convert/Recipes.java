@@ -20,8 +20,8 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * <p>Spiking recipes with salient channels have separate ranges, the mask {@link Recipe.Saliency#MAX} and a clip of 0.85 on the ordinary
  * channels (0.9 with activation groups). Without salient channels the one range set holds the outliers, and at 8 bits there is little
- * rounding error to trade: both are ruined by clipping, so these have none. {@code paper-*} are the paper's: shared range, own masks, its
- * saliency, no clip.
+ * rounding error to trade: both are ruined by clipping, so these have none. {@code paper-*} are the paper's: shared ranges (of K too), own
+ * masks, its saliency, no clip.
  */
 public final class Recipes {
     private static final JsonMapper JSON = JsonMapper.builder()
@@ -29,6 +29,7 @@ public final class Recipes {
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
             .enable(EnumFeature.READ_ENUMS_USING_TO_STRING, EnumFeature.WRITE_ENUMS_USING_TO_STRING)
             .build();
+    private static final Recipe.KvMode TOKEN = Recipe.KvMode.TOKEN;
     private static final Map<String, Recipe> BUILT_IN = builtIn();
 
     private Recipes() { }
@@ -47,22 +48,22 @@ public final class Recipes {
 
     private static Recipe dense(String name, int bits) {
         return new Recipe(name, Recipe.Compute.DENSE, bits, 0, 0, 0, 0, Recipe.Ranges.SHARED, Recipe.Masks.SHARED, Recipe.Saliency.MAX, 0,
-                1, 0, 0, Recipe.KMode.TOKEN, 0, 0, 0, false, 0, 0);
+                1, 0, 0, TOKEN, Recipe.Ranges.SEPARATE, TOKEN, 0, 0, 0, false, 0, 0);
     }
 
     private static Recipe plain(String name, int weights, int activations) {
         return new Recipe(name, Recipe.Compute.SPIKING, weights, activations, 0, 0, 0, Recipe.Ranges.SEPARATE, Recipe.Masks.SHARED,
-                Recipe.Saliency.MAX, 0, 1, 0, 0, Recipe.KMode.TOKEN, activations, activations, activations, true, 16, 1024);
+                Recipe.Saliency.MAX, 0, 1, 0, 0, TOKEN, Recipe.Ranges.SEPARATE, TOKEN, activations, activations, activations, true, 16, 1024);
     }
 
     private static Recipe salient(String name, int addBits, double share, int actGroup) {
         return new Recipe(name, Recipe.Compute.SPIKING, 4, 4, addBits, share, share, Recipe.Ranges.SEPARATE, Recipe.Masks.SHARED,
-                Recipe.Saliency.MAX, 0, actGroup == 0 ? .85 : .9, 0, actGroup, Recipe.KMode.TOKEN, 4, 4, 4, true, 16, 1024);
+                Recipe.Saliency.MAX, 0, actGroup == 0 ? .85 : .9, 0, actGroup, TOKEN, Recipe.Ranges.SEPARATE, TOKEN, 4, 4, 4, true, 16, 1024);
     }
 
     private static Recipe paper(String name, int addBits, double share) {
         return new Recipe(name, Recipe.Compute.SPIKING, 4, 4, addBits, share, share, Recipe.Ranges.SHARED, Recipe.Masks.OWN,
-                Recipe.Saliency.PAPER, 0, 1, 0, 0, Recipe.KMode.TOKEN, 4, 4, 4, true, 16, 1024);
+                Recipe.Saliency.PAPER, 0, 1, 0, 0, TOKEN, Recipe.Ranges.SHARED, TOKEN, 4, 4, 4, true, 16, 1024);
     }
 
     /** Names of the built-in recipes. */
@@ -132,10 +133,10 @@ public final class Recipes {
         return read(merge(toJson(recipe), fields), recipe.name());
     }
 
-    /** Frozen K needs 8-bit queries: they are set unless {@code changes} say something else. */
+    /** Frozen K needs 8-bit queries and separate ranges: they are set unless {@code changes} say something else. */
     private static ObjectNode merge(ObjectNode base, ObjectNode changes) {
-        if (changes.path("k").asString("").equals("frozen") && !changes.has("qBits")) {
-            base.put("qBits", 8);
+        if (changes.path("k").asString("").equals("frozen")) {
+            base.put("qBits", 8).put("kRanges", "separate");
         }
         base.setAll(changes);
         return base;

@@ -68,11 +68,15 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
     static SpikeLinear planned(int rows, Segment[] segments, Weights how) {
         int panels = Layouts.panels(rows);
         int groups = Arrays.stream(segments).mapToInt(Segment::groups).sum();
-        boolean sums = Arrays.stream(segments).anyMatch(s -> s.channels() > 0 && s.bits() == 8);
         int weightGroups = how.group > 0 ? groups : 1;
         return new SpikeLinear(null, new float[16 * panels], new byte[16 * panels * weightGroups],
-                how.group > 0 ? new byte[16 * panels * groups] : null, sums ? new int[16 * panels * groups] : null, weightGroups,
+                how.group > 0 ? new byte[16 * panels * groups] : null, needsSums(segments) ? new int[16 * panels * groups] : null, weightGroups,
                 new long[segments.length]);
+    }
+
+    /** Whether activations have 8 or 16 bits: N4 adds the weights' sums. */
+    static boolean needsSums(Segment[] segments) {
+        return Arrays.stream(segments).anyMatch(s -> s.channels() > 0 && s.bits() >= 8);
     }
 
     private boolean fits(Segment[] segments) {
@@ -84,9 +88,9 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
         return true;
     }
 
-    /** M of a segment: the largest at most 255 with (2^bits - 1) M worst <= 2^31 - 1; 0 if there is none. */
+    /** M of a segment: the largest at most 255 with (2^bits - 1) M worst <= 2^31 - 1; 0 if there is none. 16 bits have 64-bit sums. */
     static int maxMultiplier(int bits, long worst) {
-        return worst == 0 ? 255 : (int) Math.min(255, Integer.MAX_VALUE / (((1L << bits) - 1) * worst));
+        return worst == 0 || bits == 16 ? 255 : (int) Math.min(255, Integer.MAX_VALUE / (((1L << bits) - 1) * worst));
     }
 
     private static final class Builder {
@@ -125,12 +129,11 @@ record SpikeLinear(MemorySegment data, float[] scale, byte[] zero, byte[] mult, 
         SpikeLinear build(Workers workers, Arena arena) {
             int panels = Layouts.panels(rows.rows());
             int weightGroups = how.group > 0 ? groups : 1;
-            boolean sums = Arrays.stream(segments).anyMatch(s -> s.channels() > 0 && s.bits() == 8);
             data = arena.allocate(Layouts.weightBytes(Layout.R16, Encoding.ofCodes(how.bits), rows.rows(), segmentChannels), 64);
             scale = new float[16 * panels];
             zero = new byte[16 * panels * weightGroups];
             mult = how.group > 0 ? new byte[16 * panels * groups] : null;
-            sum = sums ? new int[16 * panels * groups] : null;
+            sum = needsSums(segments) ? new int[16 * panels * groups] : null;
             var worst = new long[panels][segments.length];
             workers.run(panels, p -> new Panel(p, worst[p]).quantize());
             var most = new long[segments.length];

@@ -150,13 +150,18 @@ public final class SyntheticModel {
             }
         }
         if (spiking) {
-            var scale = new float[a.kvHeads() * a.headDim()];
-            var zero = new byte[scale.length];
-            Arrays.fill(scale, 8f / ((1 << recipe.kBits()) - 1));
-            Arrays.fill(zero, (byte) (1 << recipe.kBits() - 1));
-            boolean frozen = recipe.k() == Recipe.KMode.FROZEN;
-            file.attention(drawHeads(), drawHeads(), frozen ? scale : null, frozen ? zero : null);
+            file.attention(drawHeads(), drawHeads(), frozen(recipe.k(), recipe.kBits()), frozen(recipe.v(), recipe.vBits()));
         }
+    }
+
+    private ModelFile.Frozen frozen(Recipe.KvMode mode, int bits) {
+        if (mode == Recipe.KvMode.TOKEN) {
+            return null;
+        }
+        var ranges = new ModelFile.Frozen(new float[a.kvHeads() * a.headDim()], new byte[a.kvHeads() * a.headDim()]);
+        Arrays.fill(ranges.scale(), 8f / ((1 << bits) - 1));
+        Arrays.fill(ranges.zero(), (byte) (1 << bits - 1));
+        return ranges;
     }
 
     private Channels draw(int n, double share) {
@@ -226,9 +231,9 @@ public final class SyntheticModel {
         }
     }
 
-    /** Sums of w - zw of the real codes, needed with 8-bit activations; else null. */
+    /** Sums of w - zw of the real codes, or null if they are not needed. */
     private static int[] sums(MemorySegment data, int rows, Segment[] segments, int bits, int middle) {
-        if (Arrays.stream(segments).noneMatch(s -> s.channels() > 0 && s.bits() == 8)) {
+        if (!SpikeLinear.needsSums(segments)) {
             return null;
         }
         int panels = Layouts.panels(rows);

@@ -63,7 +63,9 @@ class ConvertTest {
                 Recipes.change(t2, Map.of("name", "own", "masks", "own", "saliency", "gain")),
                 Recipes.change(t2, Map.of("name", "frozen", "k", "frozen", "weightGroup", 16, "actGroup", 32)),
                 Recipes.change(t2, Map.of("name", "random", "saliency", "random", "seed", 3, "ranges", "shared")),
-                Recipes.change(t2, Map.of("name", "all", "salientShare", 1, "kvSalientShare", 1))));
+                Recipes.change(t2, Map.of("name", "all", "salientShare", 1, "kvSalientShare", 1)),
+                Recipes.change(Recipes.named("w4a8"), Map.of("name", "w4a16", "activationBits", 16, "v", "frozen")),
+                Recipes.change(Recipes.named("w4a8"), Map.of("name", "w4a16-g32", "activationBits", 16, "weightGroup", 32, "actGroup", 16))));
     }
 
     @ParameterizedTest
@@ -91,7 +93,9 @@ class ConvertTest {
                 "kBits", 7, "vBits", 7));
         for (var recipe : List.of(Recipes.named("w8a8"), fine, Recipes.change(fine, Map.of("masks", "own", "saliency", "paper")),
                 Recipes.change(fine, Map.of("ranges", "shared", "saliency", "gain")), Recipes.change(fine, Map.of("k", "frozen", "saliency", "random")),
-                Recipes.change(fine, Map.of("weightGroup", 16)), Recipes.change(fine, Map.of("actGroup", 16, "weightGroup", 32)))) {
+                Recipes.change(fine, Map.of("weightGroup", 16)), Recipes.change(fine, Map.of("actGroup", 16, "weightGroup", 32)),
+                Recipes.change(fine, Map.of("v", "frozen", "kRanges", "shared")), Recipes.change(Recipes.named("w8a8"), Map.of("activationBits", 16)),
+                Recipes.change(Recipes.named("w8a8"), Map.of("activationBits", 16, "weightGroup", 16, "actGroup", 64, "k", "frozen")))) {
             var actual = logits(convert("fine", recipe, 2));
             double error = 0;
             double size = 0;
@@ -210,27 +214,42 @@ class ConvertTest {
 
     @Test
     void frozenRanges() throws IOException {
-        var recipe = Recipes.change(Recipes.named("w4a4-t2"), Map.of("k", "frozen"));
+        var recipe = Recipes.change(Recipes.named("w4a4-t2"), Map.of("k", "frozen", "v", "frozen"));
         var stats = new NaiveCalibration(model, recipe, TinyModel.TEXT);
         try (var file = S4jFile.open(convert("x", recipe, 2))) {
+            assertEquals(List.of("frozen", "frozen"), List.of(file.manifest().attention().kMode(), file.manifest().attention().vMode()));
             for (int layer = 0; layer < TinyModel.LAYERS; layer++) {
                 var at = file.manifest().attention().layers().get(layer);
-                var permutation = ints(file, at.kPermutation());
-                var scale = file.tensor(at.kScale()).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
-                var zero = file.tensor(at.kZero()).toArray(ValueLayout.JAVA_BYTE);
-                var kv = stats.kv.get(layer);
-                var mask = Oracle.mask(kv.max(), .1);
-                for (int i = 0; i < scale.length; i++) {
-                    int head = i / TinyModel.D;
-                    int source = head * TinyModel.D + permutation[i];
-                    boolean salient = i % TinyModel.D >= TinyModel.D - at.kSalient()[head];
-                    assertEquals(mask[source], salient);
-                    int levels = salient ? 31 : 15;
-                    double expected = Math.max((kv.high()[source] - kv.low()[source]) / levels, 1e-5);
-                    assertEquals(expected, scale[i], 1e-5 * expected);
-                    assertEquals(Math.rint(-kv.low()[source] / expected), zero[i], 0);
-                }
+                frozen(file, at.kPermutation(), at.kScale(), at.kZero(), at.kSalient(), stats.keys.get(layer));
+                frozen(file, at.vPermutation(), at.vScale(), at.vZero(), at.vSalient(), stats.values.get(layer));
             }
+        }
+    }
+
+    private static void frozen(S4jFile file, String order, String scales, String zeros, int[] salientChannels, NaiveCalibration.Range range) {
+        var permutation = ints(file, order);
+        var scale = file.tensor(scales).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+        var zero = file.tensor(zeros).toArray(ValueLayout.JAVA_BYTE);
+        var mask = Oracle.mask(range.max(), .1);
+        for (int i = 0; i < scale.length; i++) {
+            int head = i / TinyModel.D;
+            int source = head * TinyModel.D + permutation[i];
+            boolean salient = i % TinyModel.D >= TinyModel.D - salientChannels[head];
+            assertEquals(mask[source], salient);
+            int levels = salient ? 31 : 15;
+            double expected = Math.max((range.high()[source] - range.low()[source]) / levels, 1e-5);
+            assertEquals(expected, scale[i], 1e-5 * expected);
+            assertEquals(Math.rint(-range.low()[source] / expected), zero[i], 0);
+        }
+    }
+
+    @Test
+    void thePaperHasOneRangeOfK() throws IOException {
+        try (var file = S4jFile.open(convert("x", Recipes.named("paper-w4a4-t2"), 2))) {
+            assertEquals("shared", file.manifest().attention().kRanges());
+        }
+        try (var file = S4jFile.open(convert("y", Recipes.named("w4a4-t2"), 2))) {
+            assertEquals("separate", file.manifest().attention().kRanges());
         }
     }
 

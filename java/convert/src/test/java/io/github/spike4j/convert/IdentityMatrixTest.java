@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -44,7 +45,7 @@ class IdentityMatrixTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"w4a4-t2", "w4a4-t2-g128", "w8a8", "bf16", "w2a8", "paper-w4a4-t2"})
+    @ValueSource(strings = {"w4a4-t2", "w4a4-t2-g128", "w8a8", "bf16", "w2a8", "paper-w4a4-t2", "w4a16"})
     void oneHash(String recipe) throws IOException {
         Path file = convert(recipe);
         Set<String> hashes = new HashSet<>();
@@ -107,7 +108,8 @@ class IdentityMatrixTest {
     private static Path convert(String recipe) {
         Path file = directory.resolve(recipe + ".s4j");
         if (!Files.exists(file)) {
-            Converter.convert(ConvertRequest.of(source, file, Recipes.named(recipe)).calibration(calibration()).threads(2), ProgressListener.none());
+            var how = recipe.equals("w4a16") ? Recipes.change(Recipes.named("w4a8"), Map.of("activationBits", 16, "v", "frozen")) : Recipes.named(recipe);
+            Converter.convert(ConvertRequest.of(source, file, how).calibration(calibration()).threads(2), ProgressListener.none());
         }
         return file;
     }

@@ -62,7 +62,7 @@ class LongWorkTest {
     static Stream<Recipe> recipes() {
         var t2 = Recipes.named("w4a4-t2");
         return Stream.of(t2, Recipes.named("paper-w4a4-t2"), Recipes.named("bf16"), Recipes.named("w4a4-t2-g128"),
-                Recipes.change(t2, Map.of("name", "random", "saliency", "random", "k", "frozen")),
+                Recipes.change(t2, Map.of("name", "random", "saliency", "random", "k", "frozen", "v", "frozen")),
                 Recipes.change(t2, Map.of("name", "gain", "saliency", "gain", "masks", "own", "weightGroup", 16)));
     }
 

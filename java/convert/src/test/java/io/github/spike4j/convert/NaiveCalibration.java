@@ -101,11 +101,24 @@ final class NaiveCalibration {
         }
     }
 
-    /** Rotated K of all tokens by kv channel. */
-    record Keys(double[] max, double[] high, double[] low) { }
+    /** Rotated K, or V, of all tokens by kv channel. */
+    record Range(double[] max, double[] high, double[] low) {
+        Range(int channels) {
+            this(new double[channels], new double[channels], new double[channels]);
+        }
+
+        void add(double[] x) {
+            for (int c = 0; c < x.length; c++) {
+                max[c] = Math.max(max[c], Math.abs(x[c]));
+                high[c] = Math.max(high[c], x[c]);
+                low[c] = Math.min(low[c], x[c]);
+            }
+        }
+    }
 
     final List<Map<String, Site>> layers = new ArrayList<>();
-    final List<Keys> kv = new ArrayList<>();
+    final List<Range> keys = new ArrayList<>();
+    final List<Range> values = new ArrayList<>();
     private final TinyModel model;
 
     NaiveCalibration(TinyModel model, Recipe recipe, String text) {
@@ -133,7 +146,8 @@ final class NaiveCalibration {
         MEMBERS.forEach((name, members) -> sites.put(name, new Site(new ArrayList<>(),
                 members.stream().map(m -> matrix(p + m, model.shapes.get(p + m + ".weight")[0])).toList())));
         int kvWidth = TinyModel.KV_HEADS * TinyModel.D;
-        var keys = new Keys(new double[kvWidth], new double[kvWidth], new double[kvWidth]);
+        var ofKeys = new Range(kvWidth);
+        var ofValues = new Range(kvWidth);
         for (var x : residual) {
             int n = x.length;
             var q = new double[n][];
@@ -145,11 +159,8 @@ final class NaiveCalibration {
                 q[t] = rotated(times(sites.get("attn_in").weights.get(0), in), t);
                 k[t] = rotated(times(sites.get("attn_in").weights.get(1), in), t);
                 v[t] = times(sites.get("attn_in").weights.get(2), in);
-                for (int c = 0; c < kvWidth; c++) {
-                    keys.max[c] = Math.max(keys.max[c], Math.abs(k[t][c]));
-                    keys.high[c] = Math.max(keys.high[c], k[t][c]);
-                    keys.low[c] = Math.min(keys.low[c], k[t][c]);
-                }
+                ofKeys.add(k[t]);
+                ofValues.add(v[t]);
             }
             for (int t = 0; t < n; t++) {
                 var out = new double[TinyModel.HEADS * TinyModel.D];
@@ -186,7 +197,8 @@ final class NaiveCalibration {
             }
         }
         layers.add(sites);
-        kv.add(keys);
+        keys.add(ofKeys);
+        values.add(ofValues);
     }
 
     private double[][] matrix(String name, int rows) {

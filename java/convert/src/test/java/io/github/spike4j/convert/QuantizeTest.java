@@ -156,6 +156,7 @@ class QuantizeTest {
         assertEquals(17, SpikeLinear.maxMultiplier(4, Integer.MAX_VALUE / 15 / 17));
         assertEquals(1, SpikeLinear.maxMultiplier(8, Integer.MAX_VALUE / 255));
         assertEquals(0, SpikeLinear.maxMultiplier(8, Integer.MAX_VALUE / 255 + 1));
+        assertEquals(255, SpikeLinear.maxMultiplier(16, Integer.MAX_VALUE));
         // one group of 40000 weights of 8 bits on one side: mw up to 15 would fit 8-bit activations only with 8421504 / (40000 * 255)
         int k = 32000;
         var data = new float[k];

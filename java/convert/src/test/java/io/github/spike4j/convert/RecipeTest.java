@@ -27,8 +27,9 @@ class RecipeTest {
         assertEquals(64, Recipes.named("w4a4-g64").actGroup());
         assertEquals(List.of(8, 8, 8), List.of(Recipes.named("w4a8").qBits(), Recipes.named("w4a8").kSalientBits(), Recipes.named("w4a8").vBits()));
         var paper = Recipes.named("paper-w4a4-t2");
-        assertEquals(List.of("shared", "own", "paper", "1.0"),
-                List.of(paper.ranges().toString(), paper.masks().toString(), paper.saliency().toString(), "" + paper.clip()));
+        assertEquals(List.of("shared", "shared", "own", "paper", "1.0"), List.of(paper.ranges().toString(), paper.kRanges().toString(),
+                paper.masks().toString(), paper.saliency().toString(), "" + paper.clip()));
+        assertEquals(Recipe.Ranges.SEPARATE, Recipes.change(paper, Map.of("k", "frozen")).kRanges());
     }
 
     @Test
@@ -43,6 +44,10 @@ class RecipeTest {
         var mine = Recipes.load(file);
         Files.writeString(file, "{\"base\": \"w4a4-t2\", \"k\": \"frozen\"}");
         assertEquals(8, Recipes.load(file).qBits());
+        Files.writeString(file, "{\"base\": \"w4a8\", \"activationBits\": 16, \"v\": \"frozen\"}");
+        var wide = Recipes.load(file);
+        assertEquals(List.of(4, 16, 8, 8, Recipe.KvMode.FROZEN), List.of(wide.weightBits(), wide.activationBits(), wide.qBits(), wide.vBits(), wide.v()));
+        assertTrue(wide.needsCalibration());
         assertEquals("mine", mine.name());
         assertEquals(List.of(.9, 5L, Recipe.Saliency.RANDOM, 1), List.of(mine.clip(), mine.seed(), mine.saliency(), mine.addBits()));
     }
@@ -75,6 +80,9 @@ class RecipeTest {
         fails(() -> Recipes.change(t2, Map.of("actGroup", 8)), "actGroup is 8");
         fails(() -> Recipes.change(t2, Map.of("qBits", 4, "k", "frozen")), "qBits is 4");
         fails(() -> Recipes.change(t2, Map.of("addBits", 5)), "addBits is 5");
+        fails(() -> Recipes.change(t2, Map.of("activationBits", 9)), "activationBits is 9", "16");
+        fails(() -> Recipes.change(t2, Map.of("activationBits", 16)), "salientShare is 0.1");
+        fails(() -> Recipes.change(t2, Map.of("kRanges", "shared", "k", "frozen")), "kRanges is shared");
         fails(() -> Recipes.change(t2, Map.of("activationBits", 8)), "addBits is 1");
     }
 

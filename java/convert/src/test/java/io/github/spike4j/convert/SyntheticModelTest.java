@@ -28,7 +28,7 @@ class SyntheticModelTest {
 
     static Stream<Recipe> recipes() {
         return Stream.concat(Recipes.names().stream().map(Recipes::named), Stream.of(
-                Recipes.change(Recipes.named("w4a8"), Map.of("name", "g", "weightGroup", 16, "k", "frozen"))));
+                Recipes.change(Recipes.named("w4a8"), Map.of("name", "g", "weightGroup", 16, "actGroup", 32, "activationBits", 16, "k", "frozen", "v", "frozen"))));
     }
 
     @ParameterizedTest
