@@ -9,13 +9,14 @@ import java.util.Map;
 /**
  * What lies in a checkpoint of another project. Only headers are read, no weights.
  *
- * @param kind         {@code "gguf"}, {@code "safetensors"}, {@code "pytorch"}, {@code "llama2c"}, or {@code "huggingface"} for a folder
+ * @param kind         {@code "gguf"}, {@code "safetensors"}, {@code "pytorch"}, {@code "llama2c"}; of a folder {@code "huggingface"} or
+ *                     {@code "meta"}
  * @param bytes        size of the file with its parts, or of all files in the folder
  * @param architecture null if it cannot be converted
  * @param problem      why it cannot be converted, in one line; null if it can
  * @param metadata     by key: strings, numbers, booleans, lists and maps of such. Of a GGUF file: its version as {@code GGUF.version}, its keys; a
  *                     long array is the map of its {@code type}, its {@code count} and its {@code first} elements
- * @param tensors      in the order of the file
+ * @param tensors      in the order of the file; those of Meta's shards have the shard in front: {@code 01/norm.weight}
  */
 public record SourceContents(String kind, long bytes, Architecture architecture, String problem, Map<String, Object> metadata,
         List<Tensor> tensors) {

@@ -26,7 +26,7 @@ public final class ContentsReader {
     public static String kind(Path source) {
         var name = source.toAbsolutePath().normalize().getFileName();
         if (Files.isDirectory(source) || name == null) {
-            return "huggingface";
+            return MetaCheckpoint.is(source) ? "meta" : "huggingface";
         }
         if (GgufFile.is(source)) {
             return "gguf";
@@ -68,10 +68,19 @@ public final class ContentsReader {
                 case "pytorch" -> tensors = tensors(PyTorchFile.read(source, arena));
                 case "huggingface" -> {
                     if (Files.exists(source.resolve("config.json"))) {
-                        Sources.json(source.resolve("config.json")).properties()
-                                .forEach(e -> metadata.put(e.getKey(), JsonMapper.shared().treeToValue(e.getValue(), Object.class)));
+                        metadata.putAll(json(source.resolve("config.json")));
                     }
                     tensors = tensors(WeightFiles.open(source, null, arena));
+                }
+                case "meta" -> {
+                    metadata.putAll(json(source.resolve("params.json")));
+                    var shards = MetaCheckpoint.shards(source, arena);
+                    var all = new LinkedHashMap<String, StoredTensor>();
+                    for (int i = 0; i < shards.size(); i++) {
+                        var prefix = shards.size() == 1 ? "" : "%02d/".formatted(i);
+                        shards.get(i).forEach((tensor, t) -> all.put(prefix + tensor, t));
+                    }
+                    tensors = tensors(all);
                 }
                 default -> { }
             }
@@ -85,6 +94,12 @@ public final class ContentsReader {
                 return new SourceContents(kind, bytes, null, e.getMessage(), metadata, tensors);
             }
         }
+    }
+
+    private static Map<String, Object> json(Path file) {
+        var all = new LinkedHashMap<String, Object>();
+        Sources.json(file).properties().forEach(e -> all.put(e.getKey(), JsonMapper.shared().treeToValue(e.getValue(), Object.class)));
+        return all;
     }
 
     private static Tensor tensor(GgufFile.Tensor t) {

@@ -33,7 +33,7 @@ final class MetaCheckpoint implements Checkpoint {
     private final String where;
     private final JsonNode params;
     private final Arena arena = Arena.ofShared();
-    private final List<Map<String, StoredTensor>> shards = new ArrayList<>();
+    private final List<Map<String, StoredTensor>> shards;
     private final Architecture architecture;
     private final TokenizerSource tokenizer;
 
@@ -42,13 +42,7 @@ final class MetaCheckpoint implements Checkpoint {
         where = folder.resolve("params.json").toString();
         try {
             params = Sources.json(folder.resolve("params.json"));
-            for (int i = 0; i < MAX_SHARDS && Files.exists(shard(i)); i++) {
-                shards.add(PyTorchFile.read(shard(i), arena));
-            }
-            if (shards.isEmpty()) {
-                throw new ConversionException(folder + ": no consolidated.00.pth beside params.json");
-            }
-            refuseOtherShards();
+            shards = shards(folder, arena);
             architecture = read();
             tokenizer = TokenizerSource.open(folder);
             check();
@@ -63,20 +57,27 @@ final class MetaCheckpoint implements Checkpoint {
         return Files.exists(folder.resolve("params.json")) && !Files.exists(folder.resolve("config.json"));
     }
 
-    private Path shard(int i) {
-        return folder.resolve("consolidated.%02d.pth".formatted(i));
-    }
-
-    /** A hole in the numbers would make a model of slices that do not belong side by side. */
-    private void refuseOtherShards() {
+    /** The tensors of each shard. */
+    static List<Map<String, StoredTensor>> shards(Path folder, Arena arena) {
+        var shards = new ArrayList<Map<String, StoredTensor>>();
+        while (shards.size() < MAX_SHARDS && Files.exists(shard(folder, shards.size()))) {
+            shards.add(PyTorchFile.read(shard(folder, shards.size()), arena));
+        }
         try (var files = Files.list(folder)) {
+            // a hole in the numbers would make a model of slices that do not belong side by side
             long n = files.filter(f -> f.getFileName().toString().matches("consolidated\\.\\d+\\.pth")).count();
-            if (n != shards.size()) {
-                throw new ConversionException(folder + ": " + n + " files consolidated.*.pth, but number " + shards.size() + " is missing");
+            if (n != shards.size() || n == 0) {
+                throw new ConversionException(folder + ": " + n + " files consolidated.NN.pth beside params.json, but "
+                        + shard(folder, shards.size()).getFileName() + " is missing");
             }
         } catch (IOException e) {
             throw new ConversionException(folder + ": cannot be read: " + Sources.reason(e), e);
         }
+        return shards;
+    }
+
+    private static Path shard(Path folder, int i) {
+        return folder.resolve("consolidated.%02d.pth".formatted(i));
     }
 
     // ---- params.json -----------------------------------------------------------------------------------------------------
@@ -194,7 +195,7 @@ final class MetaCheckpoint implements Checkpoint {
     private StoredTensor stored(int shard, String name) {
         var tensor = shards.get(shard).get(name);
         if (tensor == null) {
-            throw new ConversionException(shard(shard) + ": tensor " + name + " is missing; params.json does not match the weights");
+            throw new ConversionException(shard(folder, shard) + ": tensor " + name + " is missing; params.json does not match the weights");
         }
         return tensor;
     }

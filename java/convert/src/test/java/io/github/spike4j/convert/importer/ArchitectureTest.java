@@ -71,7 +71,9 @@ class ArchitectureTest {
                         + "'low_freq_factor': 1.0, 'high_freq_factor': 4.0, 'original_max_position_embeddings': 128}"),
                 llama("yarn", "'head_dim': 64, 'rope_scaling': {'rope_type': 'yarn', 'factor': 4.0, 'original_max_position_embeddings': 300, "
                         + "'beta_fast': 16, 'beta_slow': 2}"),
-                llama("yarn, exact", "'head_dim': 64, 'rope_scaling': {'type': 'yarn', 'factor': 16.0, 'truncate': false, 'mscale': 1.5, 'mscale_all_dim': 0.5}"),
+                llama("yarn, exact", "'head_dim': 64, 'rope_scaling': {'type': 'yarn', 'factor': 16.0, 'original_max_position_embeddings': 300, "
+                        + "'beta_fast': 16, 'truncate': false, 'mscale': 1.5, 'mscale_all_dim': 0.5}"),
+                llama("yarn, longer than all waves", "'rope_scaling': {'type': 'yarn', 'factor': 8.0, 'original_max_position_embeddings': 200000}"),
                 llama("yarn, factor", "'head_dim': 64, 'rope_scaling': {'type': 'yarn', 'factor': 8.0, 'attention_factor': 1.25}"),
                 variant("window", "Mistral", "'sliding_window': 7, 'num_key_value_heads': 1, 'head_dim': 20", "BF16", 2),
                 variant("no window", "Mistral", "'sliding_window': null, 'head_dim': null", "F16", 3),

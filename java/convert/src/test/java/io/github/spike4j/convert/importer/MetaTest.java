@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
@@ -106,6 +107,16 @@ class MetaTest {
         }
     }
 
+    @Test
+    void contents() throws IOException {
+        var folder = write(model(), 2, false, "");
+        var c = ContentsReader.read(folder);
+        assertEquals("meta", c.kind());
+        assertNull(c.problem());
+        assertEquals(48, c.metadata().get("dim"));
+        assertEquals(List.of(24L, 48L), c.tensors().stream().filter(t -> t.name().equals("01/layers.1.attention.wq.weight")).findFirst().orElseThrow().shape());
+    }
+
     @ParameterizedTest
     @CsvSource({"1e-6,10000,false,2048", "1e-5,10000,false,4096", "1e-5,1000000.0,false,16384", "1e-5,500000,false,8192", "1e-5,500000.0,true,131072"})
     void generations(double eps, double theta, boolean scaled, int context) throws IOException {
@@ -138,9 +149,9 @@ class MetaTest {
         refused(params, "[]", folder, "not a JSON object");
         Files.writeString(params, good);
         Files.move(folder.resolve("consolidated.00.pth"), folder.resolve("consolidated.02.pth"));
-        refused(params, good, folder, "no consolidated.00.pth");
+        refused(params, good, folder, "2 files consolidated.NN.pth beside params.json, but consolidated.00.pth is missing");
         Files.move(folder.resolve("consolidated.01.pth"), folder.resolve("consolidated.00.pth"));
-        refused(params, good, folder, "2 files consolidated.*.pth, but number 1 is missing");
+        refused(params, good, folder, "2 files consolidated.NN.pth beside params.json, but consolidated.01.pth is missing");
         refused(params, good, params, "give the folder");
         Files.delete(folder.resolve("consolidated.02.pth"));
         refused(params, good, folder, "has shape [132, 48]");
