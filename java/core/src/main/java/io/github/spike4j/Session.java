@@ -1,6 +1,7 @@
 package io.github.spike4j;
 
 import io.github.spike4j.runtime.Scheduler;
+import java.util.Arrays;
 
 /**
  * A conversation with a model: its tokens and their cache. Calls may come from any thread, one at a time; a session that failed throws the
@@ -22,6 +23,35 @@ public final class Session implements AutoCloseable {
      */
     public void append(String text) {
         append(model.encode(text, sequence.length() == 0));
+    }
+
+    /**
+     * Makes the session hold a conversation, from its start: tokens that both have in common stay with their cache, what else the session
+     * held is dropped, the rest is appended. So the whole conversation may be passed for each turn, and only what is new is computed.
+     * Returns at once.
+     *
+     * @throws SpikeException.ContextFull if it does not fit; the session is as it was
+     * @throws SpikeException.Template    if the template refuses the conversation; the session is as it was
+     */
+    public void append(Chat chat) {
+        var wanted = model.encode(chat);
+        if (wanted.length > maxContext()) {
+            throw new SpikeException.ContextFull(wanted.length, maxContext());
+        }
+        int common = Arrays.mismatch(sequence.ids(), wanted);
+        if (common >= 0) {
+            sequence.truncate(Math.min(common, sequence.length()));
+            sequence.append(Arrays.copyOfRange(wanted, common, wanted.length));
+        }
+    }
+
+    /**
+     * Drops the tokens from a position on.
+     *
+     * @throws IllegalArgumentException if the session holds fewer tokens
+     */
+    public void truncate(int position) {
+        sequence.truncate(position);
     }
 
     /** Appends tokens. Returns at once; see {@link #append(String)}. */

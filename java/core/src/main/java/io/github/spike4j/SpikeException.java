@@ -28,6 +28,34 @@ public abstract sealed class SpikeException extends RuntimeException {
         }
     }
 
+    /** A chat template is none, refused a conversation, or reached a limit. */
+    public static final class Template extends SpikeException {
+        private static final long serialVersionUID = 1L;
+
+        private final String reason;
+        private final int line;
+
+        /**
+         * @param reason what the template raised, or what is wrong with it
+         * @param line   of the template, from 1; 0 if unknown
+         */
+        public Template(String reason, int line) {
+            super("chat template" + (line > 0 ? ", line " + line : "") + ": " + reason, null);
+            this.reason = reason;
+            this.line = line;
+        }
+
+        /** The template's own message, or Jinja2's. */
+        public String reason() {
+            return reason;
+        }
+
+        /** The template's line, from 1; 0 if unknown. */
+        public int line() {
+            return line;
+        }
+    }
+
     /** The backend, tier or device that was asked for cannot be used here. */
     public static final class Device extends SpikeException {
         private static final long serialVersionUID = 1L;

@@ -6,6 +6,7 @@ import io.github.spike4j.runtime.Scheduler;
 import io.github.spike4j.tokenizer.Tokenizer;
 import io.github.spike4j.tokenizer.TokenizerException;
 import io.github.spike4j.weights.WeightFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** An open model. Its weights are mapped and used in place. */
@@ -15,6 +16,8 @@ public final class SpikeModel implements AutoCloseable {
     private final Scheduler.Model lane;
     private final Tokenizer tokenizer;
     private final SpikeEngine engine;
+    /** The file's own, once somebody asked for it. */
+    private volatile ChatTemplate template;
     /** Whether the engine is closed with the model. */
     private final boolean owner;
 
@@ -70,6 +73,31 @@ public final class SpikeModel implements AutoCloseable {
         return new Session(this, lane.session(options.maxContext() == 0 ? context : options.maxContext()));
     }
 
+    /**
+     * A conversation in the model's own template.
+     *
+     * @throws SpikeException.UnsupportedModel if the file has none: it is no chat model, or pass its template to {@link #chat(ChatTemplate)}
+     * @throws SpikeException.Template         if its template cannot be read
+     */
+    public Chat chat() {
+        if (template == null) {
+            var source = file.entry("chat_template.jinja");
+            if (source == null) {
+                throw new SpikeException.UnsupportedModel(file.path() + " has no chat template: continue plain text, or pass a template");
+            }
+            template = ChatTemplate.of(new String(source, StandardCharsets.UTF_8));
+        }
+        return chat(template);
+    }
+
+    /** A conversation in another template; {@code bos_token} and {@code eos_token} are this model's unless the template has its own. */
+    public Chat chat(ChatTemplate template) {
+        var ends = file.manifest().tokenizer();
+        var bos = ends == null || ends.bos() < 0 ? null : tokenizer().token(ends.bos());
+        var eos = ends == null || ends.eos().length == 0 ? null : tokenizer().token(ends.eos()[0]);
+        return template.orElse("bos_token", bos == null ? "" : bos).orElse("eos_token", eos == null ? "" : eos).chat();
+    }
+
     /** Tokens of a text: BOS first where the model wants it, and special tokens written in the text are recognized. */
     public int[] encode(String text) {
         return encode(text, true);
@@ -85,6 +113,12 @@ public final class SpikeModel implements AutoCloseable {
         with[0] = info.bos();
         System.arraycopy(ids, 0, with, 1, ids.length);
         return with;
+    }
+
+    /** Tokens of a conversation: the template's special tokens are, those spelled in messages and other values are plain text. */
+    int[] encode(Chat chat) {
+        var tokenizer = tokenizer();
+        return tokenizer.encodeGuarded(chat.text(tokenizer::guard));
     }
 
     /** Text of tokens; special ones have none. */

@@ -272,6 +272,26 @@ public final class Scheduler implements AutoCloseable {
             s.target = s.length;
         }
 
+        /** Drops the tokens from {@code length} on. */
+        public void truncate(int length) {
+            lock.lock();
+            try {
+                idle();
+                if (length < 0 || length > s.length) {
+                    throw new IllegalArgumentException("position " + length + ": expected 0.." + s.length);
+                }
+                while (s.inStep) {
+                    changed.awaitUninterruptibly();
+                    idle();
+                }
+                if (length < s.length) {
+                    s.truncate(length);
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+
         /** Starts a generation of at most {@code tokens} tokens. */
         public void start(Task task, int tokens) {
             lock.lock();

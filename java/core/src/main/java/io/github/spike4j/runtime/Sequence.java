@@ -71,6 +71,15 @@ public final class Sequence {
         ids[length++] = id;
     }
 
+    /** Forgets the tokens from {@code end} on. The last one that stays is computed again, for its logits were not kept. */
+    void truncate(int end) {
+        length = end;
+        cached = Math.min(cached, Math.max(0, end - 1));
+        target = Math.min(target, end);
+        logitsAt = 0;
+        releaseBlocks((cached + AttentionSpec.PAGE - 1) / AttentionSpec.PAGE);
+    }
+
     /** Makes room for {@code more} tokens, so that pushing them allocates nothing. */
     void reserve(int more) {
         int needed = (int) Math.min(maxContext, length + (long) more);
@@ -92,7 +101,11 @@ public final class Sequence {
     }
 
     void releaseBlocks() {
-        for (int b = 0; b < blocks.length && blocks[b] != null; b++) {
+        releaseBlocks(0);
+    }
+
+    private void releaseBlocks(int from) {
+        for (int b = from; b < blocks.length && blocks[b] != null; b++) {
             lane.pool.release(blocks[b]);
             blocks[b] = null;
             table.set(b, null);

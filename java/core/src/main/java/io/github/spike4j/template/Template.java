@@ -14,7 +14,7 @@ public final class Template {
     /** Longest template, in UTF-16 units. */
     public static final int MAX_LENGTH = 1 << 20;
     /** Nesting of the variables' values. */
-    private static final int MAX_NESTING = 100;
+    public static final int MAX_NESTING = 100;
 
     /** What {@code strftime_now} reads. */
     @FunctionalInterface

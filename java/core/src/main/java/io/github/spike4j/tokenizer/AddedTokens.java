@@ -61,8 +61,11 @@ final class AddedTokens {
         return ids.length == 0 ? 0 : ids[ids.length - 1] + 1;
     }
 
-    /** Cuts a text at the tokens of one of the two kinds; {@code special} false leaves special tokens as text. */
-    void split(String text, boolean ofNormalized, boolean special, Text between, Ints ids) {
+    /**
+     * Cuts a text at the tokens of one of the two kinds; {@code special} false leaves special tokens as text, {@code literal}, which may be
+     * null, those that start at its positions.
+     */
+    void split(String text, boolean ofNormalized, boolean special, BitSet literal, Text between, Ints ids) {
         Matcher matcher = ofNormalized ? normalized : raw;
         int from = 0;
         for (int i = matcher.starts.isEmpty() ? text.length() : 0; i < text.length(); ) {
@@ -73,7 +76,7 @@ final class AddedTokens {
             }
             int start = i;
             int end = i += matcher.length;
-            if (t.special && !special) continue;
+            if (t.special && (!special || literal != null && literal.get(start))) continue;
             if (t.singleWord && (start > 0 && Characters.isWord(text.codePointBefore(start)) || end < text.length() && Characters.isWord(text.codePointAt(end)))) continue;
             if (t.lstrip) while (start > from && Characters.isSpace(text.charAt(start - 1))) start--;
             if (t.rstrip) while (end < text.length() && Characters.isSpace(text.charAt(end))) end++;
@@ -83,6 +86,11 @@ final class AddedTokens {
             from = end;
         }
         if (from < text.length()) between.accept(from, text.length());
+    }
+
+    /** Whether a special token starts at a place, or would if the text went on after its end. */
+    boolean maySpell(String text, int start) {
+        return raw.maySpell(text, start) || normalized.maySpell(text, start);
     }
 
     /** A trie over chars: the longest token at a place. */
@@ -104,6 +112,17 @@ final class AddedTokens {
                 node = (int) next;
             }
             ends.putIfAbsent(node, token);
+        }
+
+        boolean maySpell(String text, int start) {
+            if (!starts.get(text.charAt(start))) return false;
+            long node = edges.get(0, text.charAt(start));
+            for (int i = start + 1; node != PairMap.ABSENT; i++) {
+                AddedToken t = ends.get((int) node);
+                if (t != null && t.special || i == text.length()) return true;
+                node = edges.get((int) node, text.charAt(i));
+            }
+            return false;
         }
 
         AddedToken longest(String text, int start) {

@@ -2,6 +2,7 @@ package io.github.spike4j.tokenizer;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -17,6 +18,9 @@ import java.util.List;
  * whole is one U+FFFD a byte.
  */
 public final class Tokenizer {
+    /** A noncharacter of Unicode that marks the character before it; see {@link #guard}. */
+    private static final char GUARD = '\uFDD0';
+
     private final AddedTokens added;
     private final Normalizer normalizer;
     private final PreTokenizer preTokenizer;
@@ -65,17 +69,60 @@ public final class Tokenizer {
      * @param parseSpecial whether the text {@code <s>} is the special token or plain text; text from outside should not be parsed
      */
     public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
+        return encode(text, addSpecial, parseSpecial, null);
+    }
+
+    /**
+     * Marks where a text from outside spells a special token, or the beginning of one at its end, so that {@link #encodeGuarded} reads it as
+     * plain text. What spells none is unchanged.
+     */
+    public String guard(String text) {
+        String plain = text.replace(String.valueOf(GUARD), ""); // no text needs a noncharacter
+        StringBuilder out = new StringBuilder(plain.length() + 8);
+        for (int i = 0; i < plain.length(); i++) {
+            out.append(plain.charAt(i));
+            if (added.maySpell(plain, i)) out.append(GUARD);
+        }
+        return out.toString();
+    }
+
+    /** Encodes a text in which special tokens are recognized, but for those that {@link #guard} marked. No template is added. */
+    public int[] encodeGuarded(String text) {
+        if (text.indexOf(GUARD) < 0) return encode(text, false, true, null);
+        StringBuilder plain = new StringBuilder(text.length());
+        BitSet literal = new BitSet();
+        for (int i = 0; i < text.length(); i++) {
+            if (text.charAt(i) != GUARD) plain.append(text.charAt(i));
+            else if (!plain.isEmpty()) literal.set(plain.length() - 1);
+        }
+        return encode(plain.toString(), false, true, literal);
+    }
+
+    private int[] encode(String text, boolean addSpecial, boolean parseSpecial, BitSet literal) {
         Ints ids = new Ints(text.length() / 3 + 8);
         if (addSpecial) ids.addAll(postProcessor.before(), postProcessor.before().length);
         PreTokenizer.Sink words = preTokenizer.before(model.encoder(ids));
         String whole = Utf8.wellFormed(text);
-        added.split(whole, false, parseSpecial, (start, end) -> {
+        added.split(whole, false, parseSpecial, literal, (start, end) -> {
             String piece = whole.substring(start, end);
             String normal = normalizer == null ? piece : normalizer.apply(piece);
-            added.split(normal, true, parseSpecial, (s, e) -> words.word(normal, s, e, start == 0 && s == 0), ids);
+            BitSet places = literal == null ? null : moved(literal, start, piece, normal);
+            added.split(normal, true, parseSpecial, places, (s, e) -> words.word(normal, s, e, start == 0 && s == 0), ids);
         }, ids);
         if (addSpecial) ids.addAll(postProcessor.after(), postProcessor.after().length);
         return ids.toArray();
+    }
+
+    /** Places of a text as places of a normalized piece of it; all of them if it cannot be told. */
+    private BitSet moved(BitSet places, int start, String piece, String normal) {
+        BitSet moved = new BitSet();
+        for (int i = places.nextSetBit(start); i >= 0 && i < start + piece.length(); i = places.nextSetBit(i + 1)) {
+            String before = piece.substring(0, i - start);
+            before = normalizer == null ? before : normalizer.apply(before);
+            if (normal.startsWith(before)) moved.set(before.length());
+            else moved.set(0, normal.length());
+        }
+        return moved;
     }
 
     /** The text of some tokens; {@code skipSpecial} leaves special tokens out. Ids that are no tokens have no text. */
