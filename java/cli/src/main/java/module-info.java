@@ -4,6 +4,7 @@ module io.github.spike4j.cli {
     requires io.github.spike4j;
     requires io.github.spike4j.convert;
     requires io.github.spike4j.format;
+    requires jdk.unsupported; // Interrupts
     requires me.tongfei.progressbar;
     requires tools.jackson.databind;
 

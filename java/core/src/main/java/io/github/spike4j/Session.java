@@ -30,19 +30,22 @@ public final class Session implements AutoCloseable {
      * held is dropped, the rest is appended. So the whole conversation may be passed for each turn, and only what is new is computed.
      * Returns at once.
      *
+     * @return how many tokens stay
      * @throws SpikeException.ContextFull if it does not fit; the session is as it was
      * @throws SpikeException.Template    if the template refuses the conversation; the session is as it was
      */
-    public void append(Chat chat) {
+    public int append(Chat chat) {
         var wanted = model.encode(chat);
         if (wanted.length > maxContext()) {
             throw new SpikeException.ContextFull(wanted.length, maxContext());
         }
         int common = Arrays.mismatch(sequence.ids(), wanted);
-        if (common >= 0) {
-            sequence.truncate(Math.min(common, sequence.length()));
-            sequence.append(Arrays.copyOfRange(wanted, common, wanted.length));
+        if (common < 0) {
+            return wanted.length;
         }
+        sequence.truncate(common);
+        sequence.append(Arrays.copyOfRange(wanted, common, wanted.length));
+        return common;
     }
 
     /**

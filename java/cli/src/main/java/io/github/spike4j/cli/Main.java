@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
         versionProvider = Main.Version.class,
         subcommands = {
             ConvertCommand.class, RunCommand.class, PerplexityCommand.class, CompareCommand.class, InspectCommand.class,
-            VerifyCommand.class, InfoCommand.class, TokenizeCommand.class, BenchCommand.class
+            VerifyCommand.class, InfoCommand.class, TokenizeCommand.class, RenderCommand.class, ChatCommand.class, BenchCommand.class
         },
         sortOptions = false)
 public final class Main implements Runnable {

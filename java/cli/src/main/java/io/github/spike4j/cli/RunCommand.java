@@ -18,7 +18,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -35,29 +34,8 @@ final class RunCommand implements Callable<Integer> {
     @ArgGroup(exclusive = true, multiplicity = "1")
     private Prompt prompt;
 
-    @Option(names = "-n", paramLabel = "N", description = "Tokens to generate at most. Default: ${DEFAULT-VALUE}.")
-    private int count = 128;
-
-    @Option(names = "--temp", paramLabel = "T", description = "Temperature; 0 takes the most probable token. Default: ${DEFAULT-VALUE}.")
-    private double temperature;
-
-    @Option(names = "--top-k", paramLabel = "K", description = "Only the K most probable tokens; 0: all. Default: ${DEFAULT-VALUE}.")
-    private int topK;
-
-    @Option(names = "--top-p", paramLabel = "P", description = "Only the most probable tokens that sum to P. Default: ${DEFAULT-VALUE}.")
-    private double topP = 1;
-
-    @Option(names = "--min-p", paramLabel = "P", description = "Only tokens with P times the best probability. Default: ${DEFAULT-VALUE}.")
-    private double minP;
-
-    @Option(names = "--repeat-penalty", paramLabel = "R", description = "Divides logits of the last 64 tokens. Default: ${DEFAULT-VALUE}.")
-    private double penalty = 1;
-
-    @Option(names = "--stop", paramLabel = "TEXT", description = "Ends the text; may be repeated.")
-    private List<String> stop = List.of();
-
-    @Option(names = "--seed", paramLabel = "S", description = "Equal seeds give equal texts. Default: ${DEFAULT-VALUE}.")
-    private long seed;
+    @Mixin
+    private SamplingOptions samplingOptions = new SamplingOptions(128);
 
     @Mixin
     private EngineOptions engineOptions;
@@ -102,13 +80,13 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         EngineOptions.usage(batch >= 1 && batch <= 4096, spec, "--batch must be 1 to 4096, not " + batch);
         EngineOptions.usage(split == null || split >= 1, spec, "--split must be 1 or more, not " + split);
-        var sampling = sampling();
+        var sampling = samplingOptions.sampling();
         var builder = engineOptions.builder();
         if (split != null) {
             builder.promptPiece(split);
         }
         var text = prompt.read();
-        var path = model();
+        var path = orDemo(file);
         if (verify) {
             try (var s4j = S4jFile.open(path)) {
                 s4j.verify((_, _) -> {});
@@ -120,7 +98,8 @@ final class RunCommand implements Callable<Integer> {
         return 0;
     }
 
-    private Path model() {
+    /** The model that is named, or the demo model of the repository. */
+    static Path orDemo(Path file) {
         if (file != null) {
             return Failure.readableFile(file);
         }
@@ -129,15 +108,6 @@ final class RunCommand implements Callable<Integer> {
             throw new Failure(demo + ": the demo model is not there; name a model");
         }
         return demo;
-    }
-
-    private Sampling sampling() {
-        try {
-            return Sampling.builder().temperature(temperature).topK(topK).topP(topP).minP(minP).repetitionPenalty(penalty)
-                    .seed(seed).stop(stop.toArray(String[]::new)).maxTokens(count).build();
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
-        }
     }
 
     private void run(SpikeEngine engine, SpikeModel model, String text, Sampling sampling) {

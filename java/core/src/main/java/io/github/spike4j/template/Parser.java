@@ -500,7 +500,7 @@ final class Parser {
     private Expr postfix(Expr e) {
         while (true) {
             if (atOperator(".") || atOperator("[")) e = subscript(e);
-            else if (atOperator("(")) e = new Ast.Call(e, arguments(), current().line());
+            else if (atOperator("(")) e = call(e);
             else return e;
         }
     }
@@ -509,9 +509,14 @@ final class Parser {
         while (true) {
             if (atOperator("|")) e = filters(e, false);
             else if (atName("is")) e = test(e);
-            else if (atOperator("(")) e = new Ast.Call(e, arguments(), current().line());
+            else if (atOperator("(")) e = call(e);
             else return e;
         }
+    }
+
+    private Expr call(Expr callee) {
+        int line = current().line();
+        return new Ast.Call(callee, arguments(), line);
     }
 
     private Expr subscript(Expr of) {
