@@ -439,16 +439,24 @@ final class GgufCheckpoint implements Checkpoint {
         facts.put("source", file.name());
         facts.put("sourceFormat", "GGUF version " + file.version());
         facts.put("sourceTypes", types.entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).collect(Collectors.joining(", ")));
-        var name = file.string("general.name");
+        var name = text("general.name");
         if (name != null) {
             facts.put("sourceName", name);
         }
         return facts;
     }
 
+    /** The identifier of Hugging Face's cards, which is "other" for a licence that has just a name. */
     @Override
     public String license() {
-        return file.string("general.license");
+        var name = text("general.license.name");
+        return "other".equals(text("general.license")) && name != null ? name : text("general.license");
+    }
+
+    /** Of keys that nothing depends on: null if they are no text. */
+    private String text(String key) {
+        var value = file.metadata().get(key);
+        return value != null && !value.isArray() && value.get() instanceof String s ? s : null;
     }
 
     @Override

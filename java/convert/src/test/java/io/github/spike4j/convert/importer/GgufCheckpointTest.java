@@ -497,6 +497,23 @@ class GgufCheckpointTest {
         fails(llama(t -> t.tensor("token_embd.weight", HIDDEN, VOCAB - 1)), "its tokenizer has 10 tokens, but token_embd.weight 9 rows");
     }
 
+    @Test
+    void facts() throws IOException {
+        var tiny = new Tiny("llama");
+        tiny.keys.put("general.license", "other");
+        tiny.keys.put("general.license.name", "a-licence");
+        try (var c = tiny.open(dir)) {
+            assertEquals("a-licence", c.license());
+            assertEquals(Map.of("source", "model", "sourceFormat", "GGUF version 3", "sourceTypes", "38 F32"), c.provenance());
+        }
+        tiny.keys.put("general.license", "mit");
+        tiny.keys.put("general.name", "Tiny");
+        try (var c = tiny.open(dir)) {
+            assertEquals("mit", c.license());
+            assertEquals("Tiny", c.provenance().get("sourceName"));
+        }
+    }
+
     /** A type that is not read is named when the file is opened, not in the middle of a conversion. */
     @Test
     void unreadableType() throws IOException {
