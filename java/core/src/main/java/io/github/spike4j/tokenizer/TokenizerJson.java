@@ -3,6 +3,7 @@ package io.github.spike4j.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.text.Normalizer.Form;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
@@ -124,7 +125,9 @@ final class TokenizerJson {
         tokens.trim();
         long unknown = node.members.get("unk_id") == null ? -1 : node.count("unk_id", 0, Integer.MAX_VALUE);
         if (unknown >= tokens.size()) throw new TokenizerException("tokenizer.json: unk_id is " + unknown + ", but the vocabulary has " + tokens.size() + " tokens");
-        return new Unigram(tokens, scores.toArray(), (int) unknown, node.flag("byte_fallback", false));
+        BitSet special = new BitSet();
+        addedTokens(tokens).stream().filter(AddedTokens.AddedToken::special).forEach(t -> special.set(t.id()));
+        return new Unigram(tokens, scores.toArray(), (int) unknown, node.flag("byte_fallback", false), special);
     }
 
     private Model bpe(Node node, List<PreTokenizer> steps) {

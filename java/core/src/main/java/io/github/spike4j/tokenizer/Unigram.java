@@ -1,6 +1,7 @@
 package io.github.spike4j.tokenizer;
 
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * The unigram language model: of all segmentations of a word into tokens, the one with the highest sum of scores (of equals the one whose
@@ -19,12 +20,15 @@ final class Unigram implements Model {
     private final double unknownScore;
     /** Tokens of the bytes {@code <0xNN>}, each -1 if absent; null without byte fallback. */
     private final int[] fallback;
+    /** Special tokens, which no text stands for: where they are to be seen, they are cut out before. */
+    private final BitSet special;
     private final WordCache cache = new WordCache();
 
-    Unigram(Vocabulary vocabulary, double[] scores, int unknown, boolean byteFallback) {
+    Unigram(Vocabulary vocabulary, double[] scores, int unknown, boolean byteFallback, BitSet special) {
         this.vocabulary = vocabulary;
         this.scores = scores;
         this.unknown = unknown;
+        this.special = special;
         trie = new ByteTrie(vocabulary);
         unknownScore = Arrays.stream(scores).min().orElse(0) - UNKNOWN_PENALTY;
         fallback = byteFallback ? vocabulary.fallbackBytes() : null;
@@ -88,7 +92,7 @@ final class Unigram implements Model {
                 for (int k = i; k < length && (node = trie.child(node, utf8.array[k])) != ByteTrie.NONE; ) {
                     int id = trie.token(node);
                     k++;
-                    if (id < 0) continue;
+                    if (id < 0 || special.get(id)) continue;
                     offer(i, k, id, scores[id] + best[i]);
                     whole |= k == i + character;
                 }
@@ -109,6 +113,7 @@ final class Unigram implements Model {
         /** Appends, last first, what stands for unknown text: the token that is exactly this text, else bytes, else the unknown token. */
         private void addUnknown(int from, int to) {
             int known = vocabulary.find(utf8.array, from, to);
+            if (known >= 0 && special.get(known)) known = -1;
             boolean bytes = known < 0 && fallback != null;
             for (int i = from; i < to && bytes; i++) bytes = fallback[utf8.array[i] & 0xFF] >= 0;
             if (bytes) {

@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 
 import io.github.spike4j.convert.ConversionException;
@@ -97,7 +96,8 @@ public final class GgufTokenizer {
             map[i] = (byte) charsmap[i];
         }
         var rules = new Rules(map, flag("add_space_prefix", true) ? Prefix.PARTS : Prefix.NONE, flag("remove_extra_whitespaces", false), true);
-        return new SentencePieces(file, pieces, model, bytes == 256, rules).translate(TokenizerSource.Kind.GGUF, policy, overrides(), chatTemplate());
+        var translated = new SentencePieces(file, pieces, model, bytes == 256, rules);
+        return translated.translate(TokenizerSource.Kind.GGUF, policy, stripped(translated.added()), chatTemplate());
     }
 
     /** The first converters wrote no types. */
@@ -131,7 +131,7 @@ public final class GgufTokenizer {
             pairs.add(List.of(merges[i].substring(0, space), merges[i].substring(space + 1)));
         }
         var policy = policy(-1, -1, -1, words.addsBos(), false);
-        var json = ByteLevelBpe.json(ids, pairs, words.ignoreMerges(), words, Settings.union(added(), overrides()), policy);
+        var json = ByteLevelBpe.json(ids, pairs, words.ignoreMerges(), words, stripped(added()), policy);
         return TokenizerSource.of(file, TokenizerSource.Kind.GGUF, json, policy, chatTemplate());
     }
 
@@ -152,18 +152,14 @@ public final class GgufTokenizer {
         return added;
     }
 
-    /** Special tokens of Phi-3 take the white space after them; GGUF cannot say so, llama.cpp knows it by the model's name. */
-    private Map<String, AddedToken> overrides() {
+    /** Added tokens of Phi-3 take the white space after them; GGUF cannot say so, llama.cpp knows it by the model's name. */
+    private List<AddedToken> stripped(List<AddedToken> added) {
         var name = metadata.string("general.name");
-        var changed = new LinkedHashMap<String, AddedToken>();
-        if (name != null && (name.toLowerCase(Locale.ROOT).contains("phi-3") || name.toLowerCase(Locale.ROOT).contains("phi3"))) {
-            for (var t : added()) {
-                if (!Set.of("<unk>", "<s>", "<|endoftext|>").contains(t.content())) {
-                    changed.put(t.content(), new AddedToken(t.id(), t.content(), false, false, true, false, t.special()));
-                }
-            }
+        if (name == null || !name.toLowerCase(Locale.ROOT).matches(".*phi-?3.*")) {
+            return added;
         }
-        return changed;
+        return added.stream().map(t -> Set.of("<unk>", "<s>", "<|endoftext|>").contains(t.content()) ? t
+                : new AddedToken(t.id(), t.content(), false, false, true, t.normalized(), t.special())).toList();
     }
 
     private TokenizerPolicy policy(int bosIfAbsent, int eosIfAbsent, int unknown, boolean addBosIfAbsent, boolean addEosIfAbsent) {

@@ -65,7 +65,7 @@ record PreTokenizer(List<Map<String, Object>> steps, boolean nfc, boolean ignore
         return new PreTokenizer(steps, false, false, false);
     }
 
-    private PreTokenizer composed() {
+    PreTokenizer composed() {
         return new PreTokenizer(steps, true, ignoreMerges, addsBos);
     }
 

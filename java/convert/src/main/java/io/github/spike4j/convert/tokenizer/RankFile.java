@@ -2,8 +2,6 @@ package io.github.spike4j.convert.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,7 +32,7 @@ final class RankFile {
                     AddedToken.control(200018, "<|endofprompt|>")), -1, 199999),
             new Family("r50k_base", 50256, PreTokenizer.GPT2, List.of(AddedToken.control(50256, "<|endoftext|>")), -1, 50256),
             new Family("p50k_base", 50280, PreTokenizer.GPT2, List.of(AddedToken.control(50256, "<|endoftext|>")), -1, 50256),
-            new Family("qwen", 151643, PreTokenizer.QWEN2, qwen(), -1, 151643));
+            new Family("qwen", 151643, PreTokenizer.QWEN2.composed(), qwen(), -1, 151643));
 
     private RankFile() { }
 
@@ -102,18 +100,12 @@ final class RankFile {
 
     private static TokenizerSource translate(String where, Family family, TreeMap<Integer, String> byRank, LinkedHashMap<String, Integer> ids,
             Settings settings) {
-        var files = settings.added();
-        // what lies beside it may be a later list of names for the same ids
-        var named = files.values().stream().map(AddedToken::id).toList();
-        var added = Settings.union(family.special.stream().filter(t -> !named.contains(t.id())).toList(), files);
-        var words = family.words == PreTokenizer.QWEN2 ? new PreTokenizer(family.words.steps(), true, true, false) : family.words;
-        java.util.function.ToIntFunction<String> id = text -> added.stream().filter(t -> t.content().equals(text)).mapToInt(AddedToken::id).findFirst()
-                .orElse(-1);
-        int bos = settings.special("bos_token", id, family.bos);
-        int eos = settings.special("eos_token", id, family.eos);
-        var policy = new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0 && settings.flag("add_bos_token", family.bos >= 0),
-                eos >= 0 && settings.flag("add_eos_token", false), -1, settings.special("pad_token", id, -1));
-        var json = ByteLevelBpe.json(ids, Merges.of(new ArrayList<>(byRank.values()), ids), true, words, added, policy);
+        // later lists of names for the same ids may lie beside it
+        var named = settings.added(List.of());
+        var own = family.special.stream().filter(t -> named.stream().noneMatch(n -> n.id() == t.id())).toList();
+        var added = settings.added(own);
+        var policy = settings.policy(added, new TokenizerPolicy(family.bos, new int[] {family.eos}, family.bos >= 0, false, -1, -1));
+        var json = ByteLevelBpe.json(ids, Merges.of(List.copyOf(byRank.values()), ids), true, family.words, added, policy);
         return TokenizerSource.of(where, TokenizerSource.Kind.TIKTOKEN, json, policy, settings.chatTemplate());
     }
 }

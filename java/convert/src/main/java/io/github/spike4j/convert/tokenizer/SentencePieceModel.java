@@ -3,7 +3,6 @@ package io.github.spike4j.convert.tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.ToIntFunction;
 
 import io.github.spike4j.convert.ConversionException;
 import io.github.spike4j.convert.importer.Sources;
@@ -66,16 +65,11 @@ final class SentencePieceModel {
         boolean prefixed = dummyPrefix && settings.flag("add_prefix_space", true);
         var model = new SentencePieces(file, pieces, modelType == 1 ? Model.UNIGRAM : Model.BPE, byteFallback, new Rules(charsmap,
                 !prefixed ? Prefix.NONE : settings.flag("legacy", true) || !escapes ? Prefix.PARTS : Prefix.TEXT, collapses, escapes));
-        var added = settings.added();
-        ToIntFunction<String> any = text -> {
-            int control = model.id(text, Type.CONTROL);
-            return control >= 0 ? control : added.containsKey(text) ? added.get(text).id() : -1;
-        };
-        int bos = settings.special("bos_token", any, model.id(bosPiece, Type.CONTROL));
-        int eos = settings.special("eos_token", any, model.id(eosPiece, Type.CONTROL));
-        var policy = new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0 && settings.flag("add_bos_token", true),
-                eos >= 0 && settings.flag("add_eos_token", bos < 0), model.id(null, Type.UNKNOWN),
-                settings.special("pad_token", any, model.id(padPiece, Type.CONTROL)));
+        var added = settings.added(model.added());
+        int bos = model.id(bosPiece, Type.CONTROL);
+        int eos = model.id(eosPiece, Type.CONTROL);
+        var policy = settings.policy(added, new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0, bos < 0,
+                model.id(null, Type.UNKNOWN), model.id(padPiece, Type.CONTROL)));
         return model.translate(TokenizerSource.Kind.SENTENCE_PIECE, policy, added, settings.chatTemplate());
     }
 

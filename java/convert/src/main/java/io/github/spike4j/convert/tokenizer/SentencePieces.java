@@ -4,6 +4,7 @@ import static io.github.spike4j.convert.tokenizer.JsonForm.object;
 
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -60,9 +61,9 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
     /**
      * The translation.
      *
-     * @param added what files beside it say about added tokens
+     * @param added its {@linkplain #added() own added tokens}, and those of files beside it
      */
-    TokenizerSource translate(TokenizerSource.Kind kind, TokenizerPolicy policy, Map<String, AddedToken> added, String chatTemplate) {
+    TokenizerSource translate(TokenizerSource.Kind kind, TokenizerPolicy policy, Collection<AddedToken> added, String chatTemplate) {
         var ids = new LinkedHashMap<String, Integer>();
         for (var p : pieces) {
             if (p.text.isEmpty() || p.text.length() > Merges.MAX_PIECE) {
@@ -76,7 +77,7 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
                 throw new ConversionException(file + ": piece " + ids.size() + " is the same as piece " + same);
             }
         }
-        var form = new JsonForm().with(Settings.union(added(), added), policy)
+        var form = new JsonForm().with(added, policy)
                 .with("normalizer", JsonForm.sequence("normalizers", normalizers()))
                 .with("pre_tokenizer", preTokenizer(ids))
                 .with("decoder", JsonForm.sequence("decoders", decoders()))
@@ -84,7 +85,7 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
         return TokenizerSource.of(file, kind, form.bytes(), policy, chatTemplate);
     }
 
-    /** Id of the piece with this text and type, -1 if there is none. */
+    /** Id of the first piece of this type, and, unless it is null, with this text; -1 if there is none. */
     int id(String text, Type type) {
         for (int id = 0; id < pieces.size(); id++) {
             if (pieces.get(id).type == type && (text == null || pieces.get(id).text.equals(text))) {
@@ -94,7 +95,8 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
         return -1;
     }
 
-    private List<AddedToken> added() {
+    /** The pieces that are found before the model sees a text. */
+    List<AddedToken> added() {
         var tokens = new ArrayList<AddedToken>();
         for (int id = 0; id < pieces.size(); id++) {
             var p = pieces.get(id);

@@ -5,8 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.function.ToIntFunction;
+import java.util.stream.Stream;
 
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.MissingNode;
@@ -59,50 +59,61 @@ final class Settings {
         return config.path(member).isBoolean() ? config.path(member).booleanValue() : otherwise;
     }
 
-    /** Added tokens, by content. */
-    Map<String, AddedToken> added() {
+    /** A member such as {@code tokenizer_class}. */
+    String text(String member, String otherwise) {
+        return config.path(member).asString(otherwise);
+    }
+
+    /**
+     * What the files say about BOS, EOS and the like.
+     *
+     * @param tokens    among which these are
+     * @param otherwise what the vocabulary's own format says, where the files do not speak of it
+     */
+    TokenizerPolicy policy(Collection<AddedToken> tokens, TokenizerPolicy otherwise) {
+        ToIntFunction<String> id = text -> tokens.stream().filter(t -> t.content().equals(text)).mapToInt(AddedToken::id).findFirst().orElse(-1);
+        int bos = special("bos_token", id, otherwise.bos());
+        int eos = special("eos_token", id, otherwise.eos().length == 0 ? -1 : otherwise.eos()[0]);
+        return new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0 && flag("add_bos_token", otherwise.addBos()),
+                eos >= 0 && flag("add_eos_token", otherwise.addEos()), special("unk_token", id, otherwise.unknown()),
+                special("pad_token", id, otherwise.pad()));
+    }
+
+    /** The vocabulary's own added tokens and those of the files, whose word counts. */
+    Collection<AddedToken> added(Collection<AddedToken> own) {
         var tokens = new LinkedHashMap<String, AddedToken>();
+        own.forEach(t -> tokens.put(t.content(), t));
         for (var e : json("added_tokens.json").properties()) {
-            // such files held special tokens and words alike; as in transformers, each is looked for in the raw text
-            add(tokens, e.getKey(), e.getValue(), isNamed(e.getKey()), MissingNode.getInstance());
+            // words and special tokens alike; which is which, other files say
+            tokens.put(e.getKey(), new AddedToken(id(e.getKey(), e.getValue().toString()), e.getKey(), false, false, false, false, isNamed(e.getKey())));
         }
         for (var e : config.path("added_tokens_decoder").properties()) {
             var t = e.getValue();
-            if (t.path("content").isString()) {
-                try {
-                    add(tokens, t.path("content").stringValue(), tools.jackson.databind.node.LongNode.valueOf(Long.parseLong(e.getKey())),
-                            t.path("special").asBoolean(false), t);
-                } catch (NumberFormatException notAnId) {
-                    throw bad("added_tokens_decoder", e.getKey());
-                }
+            var content = t.path("content").asString("");
+            if (!content.isEmpty()) {
+                tokens.put(content, new AddedToken(id(content, e.getKey()), content, t.path("single_word").asBoolean(false), t.path("lstrip").asBoolean(false),
+                        t.path("rstrip").asBoolean(false), t.path("normalized").asBoolean(false), t.path("special").asBoolean(false)));
             }
         }
-        return tokens;
+        return tokens.values();
     }
 
-    private void add(Map<String, AddedToken> tokens, String content, JsonNode id, boolean special, JsonNode flags) {
-        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0) {
-            throw bad("added tokens", content);
+    private int id(String content, String text) {
+        try {
+            int id = Integer.parseInt(text);
+            if (id >= 0) {
+                return id;
+            }
+        } catch (NumberFormatException notAnId) {
+            // said below
         }
-        tokens.put(content, new AddedToken(id.intValue(), content, flags.path("single_word").asBoolean(false), flags.path("lstrip").asBoolean(false),
-                flags.path("rstrip").asBoolean(false), flags.path("normalized").asBoolean(false), special));
+        throw new ConversionException(file + ": the files beside it give the added token \"" + content + "\" the id " + text + ", which is none");
     }
 
-    private ConversionException bad(String where, String what) {
-        return new ConversionException(file.toAbsolutePath().getParent() + ": the tokenizer's " + where + " give \"" + what + "\" an id that is none");
-    }
-
+    /** Whether a token is that of a role, such as {@code eos_token} or one of {@code additional_special_tokens}. */
     private boolean isNamed(String content) {
-        for (var tokens : java.util.List.of(names, config)) {
-            for (var t : tokens) {
-                for (var one : t.isArray() ? (Iterable<JsonNode>) t : java.util.List.of(t)) {
-                    if ((one.isObject() ? one.path("content") : one).asString("").equals(content)) {
-                        return true;
-                    }
-                }
-            }
-        }
-        return false;
+        return Stream.of(names, config).flatMap(JsonNode::valueStream).flatMap(token -> token.isArray() ? token.valueStream() : Stream.of(token))
+                .anyMatch(token -> (token.isObject() ? token.path("content") : token).asString("").equals(content));
     }
 
     /** Jinja source: the template of a file of its own, else that of the configuration, of several the one named default; null if there is none. */
@@ -121,13 +132,5 @@ final class Settings {
             }
         }
         return null;
-    }
-
-    /** Tokens of a vocabulary, with what the files say about them, or else what the vocabulary's own format says. */
-    static Collection<AddedToken> union(Collection<AddedToken> own, Map<String, AddedToken> files) {
-        var all = new LinkedHashMap<String, AddedToken>();
-        own.forEach(t -> all.put(t.content(), t));
-        all.putAll(files);
-        return all.values();
     }
 }

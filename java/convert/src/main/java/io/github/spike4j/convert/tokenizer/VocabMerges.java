@@ -6,14 +6,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.function.ToIntFunction;
 
 import io.github.spike4j.convert.ConversionException;
 import io.github.spike4j.convert.importer.Sources;
 
 /**
  * Reads GPT-2's pair of files: {@code vocab.json} (token to id) and {@code merges.txt} (a merge a line, the first to be merged first),
- * both in GPT-2's alphabet of bytes. Words are cut by GPT-2's expression.
+ * both in GPT-2's alphabet of bytes. Words are cut by GPT-2's expression, or by Qwen 2's where {@code tokenizer_class} says so.
  */
 final class VocabMerges {
     private static final String END = "<|endoftext|>";
@@ -48,14 +47,16 @@ final class VocabMerges {
         }
         var settings = Settings.beside(vocab);
         var own = ids.containsKey(END) ? List.of(AddedToken.control(ids.get(END), END)) : List.<AddedToken>of();
-        var added = Settings.union(own, settings.added());
-        ToIntFunction<String> id = text -> added.stream().filter(t -> t.content().equals(text)).mapToInt(AddedToken::id).findFirst().orElse(-1);
-        int end = id.applyAsInt(END);
-        int bos = settings.special("bos_token", id, end);
-        int eos = settings.special("eos_token", id, end);
-        var policy = new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0 && settings.flag("add_bos_token", false),
-                eos >= 0 && settings.flag("add_eos_token", false), settings.special("unk_token", id, -1), settings.special("pad_token", id, -1));
-        return TokenizerSource.of(where, TokenizerSource.Kind.VOCAB_MERGES, ByteLevelBpe.json(ids, pairs, false, PreTokenizer.GPT2, added, policy),
+        var words = switch (settings.text("tokenizer_class", "GPT2Tokenizer").replace("Fast", "")) {
+            case "GPT2Tokenizer", "CodeGenTokenizer" -> PreTokenizer.GPT2;
+            case "Qwen2Tokenizer" -> PreTokenizer.QWEN2.composed();
+            case String other -> throw new ConversionException(where + ": of tokenizer_class " + other + "; with vocab.json supported are GPT2Tokenizer,"
+                    + " CodeGenTokenizer, Qwen2Tokenizer; for others give tokenizer.json");
+        };
+        var added = settings.added(own);
+        int end = ids.getOrDefault(END, -1);
+        var policy = settings.policy(added, new TokenizerPolicy(end, end < 0 ? new int[0] : new int[] {end}, false, false, -1, -1));
+        return TokenizerSource.of(where, TokenizerSource.Kind.VOCAB_MERGES, ByteLevelBpe.json(ids, pairs, false, words, added, policy),
                 policy, settings.chatTemplate());
     }
 }

@@ -1,5 +1,6 @@
 package io.github.spike4j.convert.tokenizer;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -209,6 +210,12 @@ class DamagedTokenizersTest {
         refused("vocab.json", "{\"a\": 0}", "a merge's part or result is not in the vocabulary");
         refused("vocab.json", "{\"a\": 999999999}", "out of range");
         refused("vocab.json", "[]", "not a JSON object");
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"BartTokenizer\"}");
+        refused("vocab.json", "{\"a\": 0, \"b\": 1, \"ab\": 2}", "BartTokenizer", "GPT2Tokenizer");
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"Qwen2TokenizerFast\"}");
+        Files.writeString(folder.resolve("vocab.json"), "{\"1\": 0, \"2\": 1, \"12\": 2}");
+        Files.writeString(folder.resolve("merges.txt"), "1 2\n");
+        assertArrayEquals(new int[] {0, 1}, TokenizerSource.open(folder).encode("12", true, true));
     }
 
     @Test

@@ -83,6 +83,7 @@ class RealTokenizersTest {
             assertArrayEquals(ids, tokenizer.encode(v.path("text").stringValue(), true, v.path("parse_special").booleanValue()), v.path("name").stringValue());
             assertEquals(v.path(v.path("round_trip").booleanValue() ? "text" : "decoded").stringValue(), tokenizer.decode(ids), v.path("name").stringValue());
         }
+        assertEquals(303_415, tokenizer.encode(TestTexts.read(TestTexts.WIKI), true, false).length);
         assertEquals(1, tokenizer.policy().bos());
         assertFalse(tokenizer.policy().addBos());
         assertArrayEquals(new int[] {2, 0}, tokenizer.policy().eos());

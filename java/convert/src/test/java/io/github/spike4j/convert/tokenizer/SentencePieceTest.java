@@ -271,6 +271,11 @@ class SentencePieceTest {
         assertEquals(1, source.policy().bos());
         assertArrayEquals(new int[] {2}, source.policy().eos());
         assertTrue(source.policy().addBos());
+
+        var u = Model.of(ModelBytes.UNIGRAM, false).normal("a", -1).normal(SPACE, -2).normal("s", -3);
+        source = open(u.file.rules(true, false, true).bytes());
+        assertArrayEquals(new int[] {1, u.ids.get(SPACE), u.ids.get("a"), 2}, source.encode("a</s>", true, true));
+        assertArrayEquals(u.unigram(normalize("a</s><unk>", true, false)), source.encode("a</s><unk>", false, false));
     }
 
     /** A model without BOS (T5) adds EOS, unless a file beside it says otherwise; added tokens of such files count. */
@@ -291,6 +296,14 @@ class SentencePieceTest {
         assertArrayEquals(new int[] {5, 4, 3, 6, 3, 7, 4, 3}, source.encode("a<end>  aword a", true, true));
         assertArrayEquals(new int[] {6}, source.policy().eos());
         assertEquals("yes", source.chatTemplate());
+        // the forerunners of that file
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"eos_token\": \"<end>\"}");
+        Files.writeString(folder.resolve("added_tokens.json"), "{\"<end>\": 5, \"<x>\": 6, \"word\": 7}");
+        Files.writeString(folder.resolve("special_tokens_map.json"), "{\"additional_special_tokens\": [\"<x>\"]}");
+        source = open(file.bytes());
+        assertArrayEquals(new int[] {4, 3, 5, 6, 7, 5}, source.encode("a<end><x>word", true, true));
+        // plain text: only the word is cut out; with this vocabulary the rest is unknown
+        assertArrayEquals(new int[] {4, 3, 2, 7, 5}, source.encode("a<end><x>word", true, false));
         Files.writeString(folder.resolve("chat_template.jinja"), "own");
         assertEquals("own", open(file.bytes()).chatTemplate());
     }
