@@ -100,7 +100,7 @@ public sealed interface Phase {
         }
     }
 
-    /** Soft cap of {@link Buffer#LOGITS}: split by rows. */
+    /** Soft cap of {@link Buffer#LOGITS}: split evenly. */
     record Softcap(float cap) implements Phase {
         @Override
         public int layer() {

@@ -214,12 +214,7 @@ final class Executor implements AutoCloseable, Team.Job {
                     attend(a.spec(), 0, rows, heads * thread / threads, heads * (thread + 1) / threads, thread);
                 }
             }
-            case Phase.Softcap s -> {
-                if (begin < end) {
-                    int vocab = model.width(Buffer.LOGITS);
-                    kernels.softcap(workspace.floats(Buffer.LOGITS), vocab, vocab, s.cap(), begin, end);
-                }
-            }
+            case Phase.Softcap s -> softcap(s.cap(), (long) rows * model.width(Buffer.LOGITS), thread);
             case Phase.Select _ -> {
                 for (int i = begin; i < end; i++) {
                     MemorySegment.copy(workspace.floats(Buffer.RESIDUAL), 4L * width * batch.selected(i), workspace.floats(Buffer.HEAD),
@@ -315,6 +310,21 @@ final class Executor implements AutoCloseable, Team.Job {
                     kernels.dense(d.weights(), workspace.floats(l.from(), rows, thread), model.width(l.from()), rows, y, stride, l.add(), begin,
                             end);
             }
+        }
+    }
+
+    /** As rows of 64 floats, so that every thread has a share of a single token's logits. */
+    private void softcap(float cap, long count, int thread) {
+        var logits = workspace.floats(Buffer.LOGITS);
+        int blocks = (int) (count / 64);
+        int rest = (int) (count % 64);
+        int begin = (int) ((long) blocks * thread / team.threads());
+        int end = (int) ((long) blocks * (thread + 1) / team.threads());
+        if (begin < end) {
+            kernels.softcap(logits, 64, 64, cap, begin, end);
+        }
+        if (rest > 0 && thread == 0) {
+            kernels.softcap(logits, 64, rest, cap, blocks, blocks + 1);
         }
     }
 
