@@ -20,17 +20,23 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** Small files of a checkpoint, with bounds. */
 public final class Sources {
-    /** Limit of JSON files and templates: the largest tokenizers have some 30 MB. */
+    /** Limit of small files: the largest tokenizers have some 30 MB. */
     private static final long MAX_BYTES = 256L << 20;
+    /** Limit of JSON that becomes a tree, which can take 40 times its size: the largest indices of shards have some 8 MB. */
+    private static final long MAX_TREE = 16L << 20;
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     private Sources() { }
 
     public static byte[] bytes(Path file) {
+        return bytes(file, MAX_BYTES);
+    }
+
+    private static byte[] bytes(Path file, long limit) {
         try {
             long size = Files.size(file);
-            if (size > MAX_BYTES) {
-                throw new ConversionException(file + ": " + size + " bytes; the limit is " + MAX_BYTES);
+            if (size > limit) {
+                throw new ConversionException(file + ": " + size + " bytes; the limit is " + limit);
             }
             return Files.readAllBytes(file);
         } catch (IOException e) {
@@ -39,7 +45,7 @@ public final class Sources {
     }
 
     public static JsonNode json(Path file) {
-        return json(file.toString(), bytes(file));
+        return json(file.toString(), bytes(file, MAX_TREE));
     }
 
     public static JsonNode json(String where, byte[] content) {

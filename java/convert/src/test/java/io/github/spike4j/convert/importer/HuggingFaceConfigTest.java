@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.spike4j.convert.ConversionException;
+import io.github.spike4j.convert.SharedData;
 import io.github.spike4j.convert.importer.Checkpoint.Weight;
+import io.github.spike4j.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -184,6 +186,32 @@ class HuggingFaceConfigTest {
         assertTrue(refusal(folder).contains("is in two files"));
         Files.delete(folder.resolve("tokenizer.json"));
         assertTrue(refusal(folder).contains("no tokenizer"));
+    }
+
+    /** A real LLaMA 2 tokenizer of SentencePiece alone is enough. */
+    @Test
+    void withoutTokenizerJson() throws IOException {
+        var model = llama("'vocab_size': 32000, 'hidden_size': 16, 'intermediate_size': 8, 'bos_token_id': 1, 'eos_token_id': 2");
+        var folder = model.write(dir.resolve("m"), "F16", 1);
+        Files.delete(folder.resolve("tokenizer.json"));
+        Files.copy(SharedData.path("tokenizers/llama2/tokenizer.model"), folder.resolve("tokenizer.model"));
+        try (var c = Checkpoint.open(folder)) {
+            assertEquals(1, c.tokenizer().bos());
+            assertTrue(c.tokenizer().addBos());
+            assertArrayEquals(new int[] {2}, c.tokenizer().eos());
+            assertArrayEquals(new int[] {450, 4996, 17354}, Tokenizer.fromJson(c.tokenizerJson()).encode("The quick brown", false));
+        }
+    }
+
+    @Test
+    void largeFiles() throws IOException {
+        var folder = llama("").write(dir.resolve("m"), "F32", 1);
+        Files.writeString(folder.resolve("README.md"), "---\n" + "tags: x\n".repeat(1 << 20) + "license: mit\n---\n");
+        try (var c = Checkpoint.open(folder)) {
+            assertEquals("mit", c.license());
+        }
+        Files.writeString(folder.resolve("config.json"), "{\"x\":[" + "[],".repeat(6 << 20) + "[]]}");
+        assertTrue(refusal(folder).contains("config.json: 18874378 bytes; the limit is 16777216"), refusal(folder));
     }
 
     static Stream<HuggingFaceModel> models() {
