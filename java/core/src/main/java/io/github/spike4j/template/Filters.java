@@ -454,7 +454,7 @@ final class Filters {
         if (!Numbers.isNumber(v)) throw new TemplateException("type " + Values.type(v) + " doesn't define __round__ method");
         if ("common".equals(method)) return Numbers.round(v, p.integer(0, 0));
         if (!"ceil".equals(method) && !"floor".equals(method)) throw new TemplateException("method must be common, ceil or floor");
-        var power = Numbers.power(10L, p.get(0, 0L), f.budget);
+        var power = f.values.binary("**", 10L, p.get(0, 0L));
         double scaled = Numbers.toDouble(Numbers.multiply(v, power));
         var whole = Numbers.truncate("ceil".equals(method) ? Math.ceil(scaled) : Math.floor(scaled));
         return Numbers.divide(whole, power);

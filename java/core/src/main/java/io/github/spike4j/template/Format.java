@@ -242,6 +242,8 @@ final class Format {
                 int start = ++end;
                 while (end < path.length() && path.charAt(end) != '.' && path.charAt(end) != '[') end++;
                 value = values.attribute(value, path.substring(start, end));
+            } else if (path.charAt(end) != '[') {
+                throw new TemplateException("Only '.' or '[' may follow ']' in format field specifier");
             } else {
                 int close = path.indexOf(']', end);
                 if (close < 0) throw new TemplateException("Missing ']' in format string");

@@ -18,7 +18,7 @@ final class Fuzz {
             "io.github.spike4j.convert.fuzz.SafetensorsFuzz", "io.github.spike4j.convert.fuzz.ConfigFuzz",
             "io.github.spike4j.convert.importer.GgufFuzz", "io.github.spike4j.convert.importer.PyTorchFuzz",
             "io.github.spike4j.convert.fuzz.TokenizerJsonFuzz", "io.github.spike4j.convert.fuzz.TokenizerFileFuzz",
-            "io.github.spike4j.convert.fuzz.RecipeFuzz");
+            "io.github.spike4j.convert.fuzz.RecipeFuzz", "io.github.spike4j.convert.fuzz.TemplateFuzz");
     private static final Pattern DONE = Pattern.compile("(?m)^Done (\\d+) runs in (\\d+) second");
     private static final Pattern FOUND = Pattern.compile("(?m)^(?:== Java Exception: .*|==\\d+== ERROR: .*|Test unit written to .*)$");
 
