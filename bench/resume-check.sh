@@ -68,6 +68,10 @@ watch_memory() {
     done
 }
 
+journal() {
+    stat -c %s "$dir/killed.s4j.work/journal" 2>/dev/null || echo 0
+}
+
 rm -rf "$dir/whole.s4j"* "$dir/killed.s4j"*
 : >"$dir/log"
 start=$(date +%s%N)
@@ -80,9 +84,14 @@ echo "uninterrupted: $((seconds / 1000)).$((seconds / 100 % 10)) s, $(stat -c %s
 
 done=0 finished=0
 while ((done < kills)); do
+    before=$(journal)
     convert "$dir/killed.s4j"
-    # twice the mean distance of so many kills spread over one conversion, in milliseconds
-    pause=$((RANDOM * 2 * seconds / (kills + 1) / 32768))
+    # a run must get on: the clock starts with its first block
+    while kill -0 "$pid" 2>/dev/null && [ "$(journal)" = "$before" ]; do
+        sleep 0.05
+    done
+    # at most the mean distance of so many kills spread over one conversion, in milliseconds
+    pause=$((RANDOM * (seconds / (kills + 1)) / 32768))
     sleep "$((pause / 1000)).$(printf %03d $((pause % 1000)))"
     if kill -9 "$pid" 2>/dev/null; then
         ((++done))
