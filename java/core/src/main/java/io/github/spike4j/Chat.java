@@ -13,6 +13,10 @@ import java.util.function.UnaryOperator;
  * A conversation in the making: {@code model.chat().system("Be brief.").user("Why is the sky blue?")}. Immutable: every method returns a new
  * one, so that a conversation may be continued in several ways.
  *
+ * <p>A session reads special tokens that messages, tools or variables spell as plain text: nobody can end a turn or speak in another role
+ * from inside a message. The ids of a conversation that spells none are those of its {@link #text}, with special tokens parsed and none
+ * added, as in Hugging Face.
+ *
  * <p>Values of messages, tools and variables are those of JSON: String, Boolean, numbers, null, and Lists and Maps of such.
  */
 public final class Chat {
