@@ -13,12 +13,14 @@ import java.util.List;
  */
 public final class S4jFuzz {
     private static final Path FOLDER;
-    private static final Forge SOUND;
+    private static final Forge DENSE;
+    private static final Forge SPIKING;
 
     static {
         try {
             FOLDER = Files.createTempDirectory("fuzz");
-            SOUND = Forge.of(Samples.spiking(1).write(FOLDER.resolve("sound.s4j")));
+            DENSE = Forge.of(Samples.dense().write(FOLDER.resolve("sound.s4j")));
+            SPIKING = Forge.of(Samples.spiking(1).write(FOLDER.resolve("sound.s4j")));
         } catch (IOException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -44,8 +46,9 @@ public final class S4jFuzz {
             if (data[0] % 4 == 0) {
                 Files.write(FOLDER.resolve("input.s4j"), rest);
             } else {
-                SOUND.contents.put("manifest.json", rest);
-                SOUND.write(FOLDER.resolve("input.s4j"));
+                Forge sound = data[0] % 4 == 1 ? DENSE : SPIKING;
+                sound.contents.put("manifest.json", rest);
+                sound.write(FOLDER.resolve("input.s4j"));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -58,13 +61,15 @@ public final class S4jFuzz {
     }
 
     public static List<byte[]> seeds() throws IOException {
-        var file = Files.readAllBytes(Samples.dense().write(FOLDER.resolve("sound.s4j")));
-        var dense = new byte[file.length + 1];
-        System.arraycopy(file, 0, dense, 1, file.length);
-        byte[] manifest = SOUND.contents.get("manifest.json");
-        var spiking = new byte[manifest.length + 1];
-        spiking[0] = 1;
-        System.arraycopy(manifest, 0, spiking, 1, manifest.length);
-        return List.of(dense, spiking);
+        Path file = Samples.dense().write(FOLDER.resolve("sound.s4j"));
+        return List.of(join(0, Files.readAllBytes(file)), join(1, PlainReader.read(file, PlainReader.list(file).get("manifest.json"))),
+                join(2, SPIKING.contents.get("manifest.json")));
+    }
+
+    private static byte[] join(int first, byte[] rest) {
+        var all = new byte[rest.length + 1];
+        all[0] = (byte) first;
+        System.arraycopy(rest, 0, all, 1, rest.length);
+        return all;
     }
 }

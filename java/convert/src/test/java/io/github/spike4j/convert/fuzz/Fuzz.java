@@ -10,12 +10,13 @@ import java.util.regex.Pattern;
 
 /**
  * Runs Jazzer on the targets, each in a process of its own, and counts the inputs:
- * {@code Fuzz [--runs N] [--jobs N] [--keep FOLDER] [TARGET...]}. Exit code 1 if there is a finding; its input stays in the folder.
+ * {@code Fuzz [--runs N] [--seconds N] [--jobs N] [--seed N] [--keep FOLDER] [TARGET...]}. Exit code 1 if there is a finding; its input
+ * stays in the folder. {@code --classpath} prints what a copy of the targets needs ({@code bench/fuzz-bundle.sh}).
  */
 final class Fuzz {
     /** Where the parsers' targets are: those that reach package-private code lie beside it. */
     private static final List<String> TARGETS = List.of("io.github.spike4j.format.S4jFuzz",
-            "io.github.spike4j.convert.fuzz.SafetensorsFuzz", "io.github.spike4j.convert.fuzz.ConfigFuzz",
+            "io.github.spike4j.convert.importer.SafetensorsFuzz", "io.github.spike4j.convert.fuzz.ConfigFuzz",
             "io.github.spike4j.convert.importer.GgufFuzz", "io.github.spike4j.convert.importer.PyTorchFuzz",
             "io.github.spike4j.convert.fuzz.TokenizerJsonFuzz", "io.github.spike4j.convert.fuzz.TokenizerFileFuzz",
             "io.github.spike4j.convert.fuzz.RecipeFuzz", "io.github.spike4j.convert.fuzz.TemplateFuzz");
@@ -26,12 +27,20 @@ final class Fuzz {
 
     public static void main(String[] args) throws Exception {
         long runs = 20_000;
+        long seconds = 0;
+        int seed = 1;
         int jobs = 1;
         Path keep = Path.of("target", "fuzz");
         var names = new ArrayList<String>();
         for (int i = 0; i < args.length; i++) {
             switch (args[i]) {
                 case "--runs" -> runs = Long.parseLong(args[++i]);
+                case "--seconds" -> seconds = Long.parseLong(args[++i]);
+                case "--seed" -> seed = Integer.parseInt(args[++i]);
+                case "--classpath" -> {
+                    System.out.println(System.getProperty("java.class.path"));
+                    return;
+                }
                 case "--jobs" -> jobs = Integer.parseInt(args[++i]);
                 case "--keep" -> keep = Path.of(args[++i]);
                 default -> names.add(args[i]);
@@ -46,7 +55,8 @@ final class Fuzz {
         int shares = Math.max(1, jobs / chosen.size());
         for (var target : chosen) {
             for (int s = 0; s < shares; s++) {
-                waiting.add(new Share(target, s, Math.ceilDiv(runs, shares), Files.createDirectories(keep.resolve(simple(target) + "-" + s))));
+                waiting.add(new Share(target, seed + s, Math.ceilDiv(runs, shares), seconds,
+                        Files.createDirectories(keep.resolve(simple(target) + "-" + s))));
             }
         }
         var running = new ArrayList<Share>();
@@ -75,13 +85,16 @@ final class Fuzz {
         final String target;
         final int seed;
         final long runs;
+        /** 0: no limit. */
+        final long seconds;
         final Path folder;
         Process process;
 
-        Share(String target, int seed, long runs, Path folder) {
+        Share(String target, int seed, long runs, long seconds, Path folder) {
             this.target = target;
             this.seed = seed;
             this.runs = runs;
+            this.seconds = seconds;
             this.folder = folder;
         }
 
@@ -100,7 +113,7 @@ final class Fuzz {
                     "-cp", System.getProperty("java.class.path"), "com.code_intelligence.jazzer.Jazzer", "--target_class=" + target,
                     "--instrumentation_includes=io.github.spike4j.**", "--keep_going=1", "--reproducer_path=" + folder,
                     // a tokenizer.json brings its own expressions; how long they may run is the tokenizer's business, and -timeout sees it
-                    "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.RegexInjection", "-runs=" + runs, "-seed=" + (seed + 1), "-max_len=16384",
+                    "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.RegexInjection", "-runs=" + runs, "-max_total_time=" + seconds, "-seed=" + seed,
                     "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=0", "-artifact_prefix=" + folder + File.separator,
                     corpus.toString())).redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile()).start();
             return this;

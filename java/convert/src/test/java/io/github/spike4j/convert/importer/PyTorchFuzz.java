@@ -47,7 +47,7 @@ public final class PyTorchFuzz {
         throw new ConversionException("no storage " + key);
     }
 
-    private static void use(Object value) {
+    static void use(Object value) {
         if (value instanceof StoredTensor t && ElementType.of(t.type()) != null && t.shape().length == 2 && t.shape()[0] < 1000
                 && t.shape()[1] < 1000) {
             t.matrix((int) t.shape()[0], (int) t.shape()[1], "the target").values();
