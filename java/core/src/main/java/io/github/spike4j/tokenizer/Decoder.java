@@ -224,9 +224,11 @@ sealed interface Decoder {
         public Stage before(Stage next) {
             return switch (pattern) {
                 case Spans.Finder.Literal(String literal) -> new Direct(next) {
+                    private final StringBuilder scratch = new StringBuilder();
+
                     @Override
                     public void token(StringBuilder text) {
-                        replace(text, literal, content);
+                        replace(text, literal, content, scratch);
                         next.token(text);
                     }
                 };
@@ -341,13 +343,14 @@ sealed interface Decoder {
         private static final String[][] CLEAN = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
             {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
 
-        static void clean(StringBuilder text) {
-            for (String[] rule : CLEAN) replace(text, rule[0], rule[1]);
+        static void clean(StringBuilder text, StringBuilder scratch) {
+            for (String[] rule : CLEAN) replace(text, rule[0], rule[1], scratch);
         }
 
         @Override
         public Stage before(Stage next) {
             return new Direct(next) {
+                private final StringBuilder scratch = new StringBuilder();
                 private boolean first = true;
 
                 @Override
@@ -357,7 +360,7 @@ sealed interface Decoder {
                         else text.insert(0, ' ');
                     }
                     first = false;
-                    if (cleanup) clean(text);
+                    if (cleanup) clean(text, scratch);
                     next.token(text);
                 }
 
@@ -376,6 +379,7 @@ sealed interface Decoder {
         public Stage before(Stage next) {
             return new Direct(next) {
                 private final StringBuilder held = new StringBuilder();
+                private final StringBuilder scratch = new StringBuilder();
                 private boolean holds;
 
                 @Override
@@ -402,7 +406,7 @@ sealed interface Decoder {
 
                 private void pass(String replacement) {
                     if (!holds) return;
-                    replace(held, suffix, replacement);
+                    replace(held, suffix, replacement, scratch);
                     next.token(held);
                     held.setLength(0);
                     holds = false;
@@ -417,6 +421,7 @@ sealed interface Decoder {
         public Stage before(Stage next) {
             return new Direct(next) {
                 private final StringBuilder previous = new StringBuilder();
+                private final StringBuilder scratch = new StringBuilder();
                 private boolean first = true;
 
                 @Override
@@ -425,10 +430,10 @@ sealed interface Decoder {
                     first = false;
                     previous.setLength(0);
                     previous.append(text);
-                    replace(text, pad, "");
+                    replace(text, pad, "", scratch);
                     if (cleanup) {
-                        WordPiece.clean(text);
-                        replace(text, delimiter, " ");
+                        WordPiece.clean(text, scratch);
+                        replace(text, delimiter, " ", scratch);
                     }
                     if (!text.isEmpty()) next.token(text);
                 }
@@ -465,12 +470,20 @@ sealed interface Decoder {
         }
     }
 
-    private static void replace(StringBuilder text, String from, String to) {
-        if (from.isEmpty()) return;
-        for (int i = text.indexOf(from); i >= 0; i = text.indexOf(from, i + to.length())) {
-            text.replace(i, i + from.length(), to);
-            limit(text.length());
+    /** Replaces all, in linear time and without garbage; {@code scratch} is overwritten. */
+    private static void replace(StringBuilder text, String from, String to, StringBuilder scratch) {
+        int i = from.isEmpty() ? -1 : text.indexOf(from);
+        if (i < 0) return;
+        scratch.setLength(0);
+        int done = 0;
+        for (; i >= 0; i = text.indexOf(from, done)) {
+            scratch.append(text, done, i).append(to);
+            limit(scratch.length());
+            done = i + from.length();
         }
+        scratch.append(text, done, text.length());
+        text.setLength(0);
+        text.append(scratch);
     }
 
     private static void limit(long length) {

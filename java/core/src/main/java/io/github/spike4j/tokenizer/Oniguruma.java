@@ -226,7 +226,7 @@ final class Oniguruma {
         String key = name.toLowerCase(Locale.ROOT).replaceAll("[ _-]", "");
         String set = CLASSES.get(key);
         if (set == null && PROPERTIES.containsKey(key)) set = "\\p{Is" + PROPERTIES.get(key) + "}";
-        if (set == null && key.length() <= 2) set = "\\p{" + Character.toUpperCase(name.charAt(0)) + name.substring(1).toLowerCase(Locale.ROOT) + "}";
+        if (set == null && (key.length() == 1 || key.length() == 2)) set = "\\p{" + Character.toUpperCase(key.charAt(0)) + key.substring(1) + "}";
         if (set == null && script(name) == null && key.startsWith("in")) set = "\\p{In" + key.substring(2) + "}"; // a block
         if (set == null) set = script(name);
         if (set == null) throw error("the class " + name + " is not known");

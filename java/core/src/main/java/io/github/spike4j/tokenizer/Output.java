@@ -10,9 +10,9 @@ final class Output {
         limit = limit(input);
     }
 
-    /** Chars that normalizing may make of a text. */
+    /** Chars that normalizing may make of a text; NFKC makes 18 of one. */
     static long limit(String input) {
-        return 65_536 + 16L * input.length();
+        return 65_536 + 32L * input.length();
     }
 
     static void check(long length, long limit) {

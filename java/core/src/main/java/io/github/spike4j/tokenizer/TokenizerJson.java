@@ -14,6 +14,7 @@ import java.util.function.IntPredicate;
 final class TokenizerJson {
     private static final int MAX_ADDED_LENGTH = 4096;
     private static final int MAX_CONTENT_LENGTH = 256;
+    private static final int MAX_GROWING = 4;
     private static final int MAX_COMPONENTS = 256;
 
     private final byte[] json;
@@ -59,6 +60,9 @@ final class TokenizerJson {
         Normalizer normalizer = this.normalizer == null ? null : normalizer(Node.of(this.normalizer, "normalizer"));
         List<PreTokenizer> steps = new ArrayList<>();
         if (preTokenizer != null) preTokenizer(Node.of(preTokenizer, "pre_tokenizer"), steps);
+        // each of them can double a text
+        long growing = steps.stream().filter(s -> s instanceof PreTokenizer.ByteLevel || s instanceof PreTokenizer.Metaspace).count();
+        if (growing > MAX_GROWING) throw new TokenizerException("tokenizer.json: " + growing + " pre-tokenizers ByteLevel and Metaspace; the limit is " + MAX_GROWING);
         Model model = model(steps);
         AddedTokens tokens = new AddedTokens(addedTokens(model.vocabulary()), normalizer);
         PostProcessor template = postProcessor == null ? PostProcessor.NONE : postProcessor(Node.of(postProcessor, "post_processor"));

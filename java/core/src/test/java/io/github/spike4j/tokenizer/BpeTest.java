@@ -1,13 +1,20 @@
 package io.github.spike4j.tokenizer;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BpeTest {
     /** Random merges over a small alphabet, short words (scan, cached) and long ones (heap), against the definition. */
@@ -35,6 +42,27 @@ class BpeTest {
                 assertArrayEquals(definition(word.toString(), tokens, merges), t.encode(word.toString(), false), word.toString());
             }
         }
+    }
+
+    /** A word of a million letters: quadratic merging would take hours. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 26})
+    void longWords(int letters) {
+        SplittableRandom random = new SplittableRandom(9);
+        Set<String> tokens = new LinkedHashSet<>();
+        for (char c = 'a'; c <= 'z'; c++) tokens.add(String.valueOf(c));
+        List<String> merges = new ArrayList<>();
+        for (int i = 0; merges.size() < 400; i++) {
+            List<String> all = List.copyOf(tokens);
+            String l = i < 16 ? "a".repeat(1 << i % 5) : all.get(random.nextInt(all.size()));
+            String r = i < 16 ? l : all.get(random.nextInt(all.size()));
+            if (l.length() + r.length() > 32 || !tokens.contains(l) || !tokens.add(l + r)) continue;
+            merges.add("[\"" + l + "\",\"" + r + "\"]");
+        }
+        Tokenizer t = SharedData.parse("{\"model\":{\"type\":\"BPE\",\"vocab\":" + TinyVocabulary.ids(tokens) + ",\"merges\":[" + String.join(",", merges) + "]},\"decoder\":{\"type\":\"Fuse\"}}");
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < 1_000_000; i++) text.append((char) ('a' + random.nextInt(letters)));
+        assertTimeout(Duration.ofSeconds(30), () -> assertEquals(text.toString(), t.decode(t.encode(text.toString(), false), false)));
     }
 
     private static int[] definition(String word, List<String> tokens, List<String[]> merges) {

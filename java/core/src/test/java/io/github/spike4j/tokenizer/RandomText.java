@@ -48,6 +48,7 @@ final class RandomText {
     private static boolean isNewer(int c) {
         return c > 0x700 && (Characters.isMark(c) || c >= 0x1CD0 && c < 0x1D00)
                 || c > 0x600 && Characters.isPunctuation(c) && (c < 0x2000 || c > 0x206F && c < 0x3000 || c > 0xFFFF)
-                || c == 0x8E2 || c == 0x890 || c == 0x891 || c == 0x110CD || c >= 0x13430 && c < 0x13440 || c >= 0x16D63 && c < 0x16D6B;
+                || c == 0x8E2 || c == 0x890 || c == 0x891 || c == 0x110CD || c >= 0x13430 && c < 0x13440 || c >= 0x16D63 && c < 0x16D6B
+                || c == 0x166D || c == 0x32FF || c >= 0xA7F1 && c < 0xA7F5 || c >= 0x10781 && c < 0x107BB || c >= 0x1CCD6 && c < 0x1CCFA || c >= 0x1E030 && c < 0x1E090 || c >= 0x1FBF0 && c < 0x1FBFA;
     }
 }

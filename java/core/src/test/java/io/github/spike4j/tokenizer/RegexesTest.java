@@ -47,7 +47,7 @@ class RegexesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\\K", "\\g<a>", "(?~a)", "(?(a)b)", "(?W:a)", "\\p{Nonsense}", "[a", "(", "*", "\\", "\\p", "[[:alpha:]", "(?#", "a)"})
+    @ValueSource(strings = {"\\K", "\\g<a>", "(?~a)", "(?(a)b)", "(?W:a)", "\\p{Nonsense}", "\\p{}", "\\p{^}", "[a", "(", "*", "\\", "\\p", "[[:alpha:]", "(?#", "a)"})
     void refused(String regex) {
         TokenizerException e = assertThrows(TokenizerException.class, () -> Regexes.compile(regex));
         assertTrue(e.getMessage().contains("regular expression") && !e.getMessage().contains("\n"), e.getMessage());

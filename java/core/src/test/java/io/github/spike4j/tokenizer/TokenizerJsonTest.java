@@ -6,7 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
@@ -58,24 +62,107 @@ class TokenizerJsonTest {
         assertThrows(TokenizerException.class, () -> deep.encode("ab".repeat(200_000), false));
     }
 
+    /** Bytes changed, cut out, doubled, and whole parts exchanged in files of all families; -Dspike4j.mutations=100000 is the long round. */
     @Test
-    void randomDamage() throws IOException {
-        byte[] good = SharedData.bytes(SharedData.NOVELWIKI);
+    void randomDamage() {
+        byte[][] seeds = FamiliesTest.families().map(f -> ((String) f.get()[1]).getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
         SplittableRandom random = new SplittableRandom(6);
-        for (int i = 0; i < 300; i++) {
-            byte[] bad = good.clone();
-            for (int n = random.nextInt(1, 4); n > 0; n--) {
-                // the head, with the components, and everywhere
-                int at = random.nextBoolean() ? random.nextInt(4000) : random.nextInt(bad.length);
-                bad[at] = random.nextBoolean() ? (byte) random.nextInt(256) : (byte) "{}[]\",:\\0-ntf".charAt(random.nextInt(13));
-            }
-            if (random.nextInt(4) == 0) bad = Arrays.copyOf(bad, random.nextInt(bad.length));
+        int read = 0;
+        int rounds = Integer.getInteger("spike4j.mutations", 2_000);
+        for (int i = 0; i < rounds; i++) {
+            byte[] bad = seeds[random.nextInt(seeds.length)].clone();
+            for (int n = random.nextInt(1, 3); n > 0 && bad.length > 0; n--) bad = mutate(bad, seeds, random);
+            byte[] file = bad;
             try {
-                Tokenizer.fromJson(bad).encode("The history, 12345 \uD83E\uDD99 'S\n\n  end<|end_of_text|>", true);
+                Tokenizer t = Tokenizer.fromJson(file);
+                int[] ids = t.encode("The history, 12345 \uD83E\uDD99 'S\n\n  end<|end|></s> e\u0301\u3000\uFB01\u6211\u304B\u3099 naïve", true);
+                t.decode(ids, false);
+                t.decode(random.ints(20, 0, t.vocabularySize() + 1).toArray(), true);
+                read++;
             } catch (TokenizerException e) {
-                assertTrue(e.getMessage().length() < 400 && !e.getMessage().contains("\n"), e.getMessage());
+                assertTrue(e.getMessage().length() < 500 && !e.getMessage().contains("\n"), e.getMessage());
+            } catch (Throwable e) {
+                throw new AssertionError("round " + i + ": " + new String(file, StandardCharsets.UTF_8).replaceAll("\"(vocab|merges|precompiled_charsmap)\":.{300}.*?(?=[\"}]|$)", "\"$1\":..."), e);
             }
         }
+        assertTrue(read > rounds / 20, read + " were read: the changes are too coarse");
+    }
+
+    private static byte[] mutate(byte[] file, byte[][] seeds, SplittableRandom random) {
+        // mostly in the components, which come first
+        int at = random.nextInt(random.nextInt(4) == 0 ? file.length : Math.min(file.length, 1500));
+        int end = Math.min(file.length, at + random.nextInt(1, 40));
+        switch (random.nextInt(8)) {
+            case 0 -> file[at] = (byte) random.nextInt(256);
+            case 1, 2, 3 -> file[at] = (byte) "{}[]\",:\\0-19ntf.+*?(|)".charAt(random.nextInt(22));
+            case 4 -> {
+                return splice(file, at, end, new byte[0]);
+            }
+            case 5 -> {
+                return splice(file, at, at, Arrays.copyOfRange(file, at, end));
+            }
+            case 6 -> {
+                byte[] other = seeds[random.nextInt(seeds.length)];
+                int from = random.nextInt(Math.min(other.length, 1500));
+                return splice(file, at, end, Arrays.copyOfRange(other, from, Math.min(other.length, from + end - at)));
+            }
+            default -> {
+                // a number becomes another
+                int digit = at;
+                while (digit < file.length && !Character.isDigit(file[digit])) digit++;
+                if (digit < file.length) return splice(file, digit, digit + 1, String.valueOf(random.nextLong() >> random.nextInt(64)).getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        return file;
+    }
+
+    private static byte[] splice(byte[] file, int from, int to, byte[] with) {
+        byte[] out = Arrays.copyOf(file, file.length - (to - from) + with.length);
+        System.arraycopy(with, 0, out, from, with.length);
+        System.arraycopy(file, to, out, from + with.length, file.length - to);
+        return out;
+    }
+
+    /** Tries of random units: no way through them ends in anything but a text or one exception. */
+    @Test
+    void hostileCharacterMaps() {
+        SplittableRandom random = new SplittableRandom(10);
+        String text = "Aé\u3000ﬁ漢\uD83D\uDE00e\u0301\r\n\0".repeat(20);
+        for (int i = 0; i < 20_000; i++) {
+            int units = random.nextInt(1, 300);
+            ByteBuffer map = ByteBuffer.allocate(4 + units * 4 + 40).order(ByteOrder.LITTLE_ENDIAN).putInt(units * 4);
+            for (int k = 0; k < units; k++) {
+                // labels that fit, offsets near, some leaves
+                map.putInt(random.nextInt(4) == 0 ? random.nextInt() : random.nextInt(512) << 10 | random.nextInt(2) << 8 | random.nextInt(256));
+            }
+            map.put("abc\0漢字\0".getBytes(StandardCharsets.UTF_8));
+            try {
+                new Precompiled(map.array()).apply(text);
+            } catch (TokenizerException e) {
+                assertTrue(e.getMessage().contains("precompiled_charsmap") || e.getMessage().contains("normalizer makes more"), e.getMessage());
+            }
+        }
+        for (byte[] map : new byte[][] {{}, {4, 0, 0}, {0, 0, 0, 0}, {8, 0, 0, 0, 1, 1, 1, 1}, {-1, -1, -1, -1, 0, 0, 0, 0}, {4, 0, 0, 0, 1, 1, 1, 1, (byte) 0xC3}}) {
+            assertThrows(TokenizerException.class, () -> new Precompiled(map));
+        }
+    }
+
+    /** What a file asks for stays within what its size and the text allow. */
+    @Test
+    void growthIsBounded() {
+        String twice = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}";
+        String steps = String.join(",", Collections.nCopies(60, twice));
+        Tokenizer normalizing = SharedData.parse("{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[" + steps + "]}," + MODEL + "}");
+        assertThrows(TokenizerException.class, () -> normalizing.encode("aaaa", false));
+        Tokenizer decoding = SharedData.parse("{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[" + steps + "]}," + MODEL + "}");
+        assertThrows(TokenizerException.class, () -> decoding.decode(new int[] {0}, false));
+        String bytes = "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}";
+        assertFails("the limit is 4", "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" + String.join(",", Collections.nCopies(40, bytes)) + "]}," + MODEL + "}");
+        assertFails("the limit is 256", "{\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"" + "x".repeat(1000) + "\"}," + MODEL + "}");
+        assertFails("unk_id is 1, but", "{\"model\":{\"type\":\"Unigram\",\"unk_id\":1,\"vocab\":[[\"a\",0]]}}");
+        assertFails("is [\"text\", score]", "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}");
+        assertFails("out of range", "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e999]]}}");
+        assertFails("not Base64", "{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"*\"}," + MODEL + "}");
     }
 
     @Test
