@@ -43,6 +43,8 @@ public final class Scheduler implements AutoCloseable {
         this.kernels = kernels;
         this.threads = threads;
         this.piece = piece;
+        // Here first: a failure reaches the caller. In a thread of the team it would leave everybody waiting.
+        kernels.prepareThread();
         team = new Team(threads, kernels::prepareThread);
         thread = Thread.ofPlatform().daemon().name("spike4j-0").start(this::loop);
     }

@@ -114,6 +114,18 @@ class SchedulerTest {
         assertThrows(SpikeException.Closed.class, () -> scheduler.open(model));
     }
 
+    /** Threads that cannot be prepared are the caller's error, not a wait without end. */
+    @Test
+    void threadsThatCannotBePrepared() {
+        var kernels = new JavaKernels() {
+            @Override
+            public void prepareThread() {
+                throw new UnsatisfiedLinkError("no such function");
+            }
+        };
+        assertThrows(UnsatisfiedLinkError.class, () -> new Scheduler(kernels, 2, 8));
+    }
+
     /** A task that throws even where it is told so ends the scheduler's thread: nobody waits for it. */
     @Test
     void withoutTheSchedulerNobodyWaits() {
