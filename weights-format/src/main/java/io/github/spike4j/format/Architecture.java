@@ -67,6 +67,12 @@ public record Architecture(String family, int layers, int hidden, int intermedia
         return (heads + 2 * kvHeads) * headDim;
     }
 
+    /** Made for other positions. */
+    public Architecture withContext(int positions) {
+        return new Architecture(family, layers, hidden, intermediate, heads, kvHeads, headDim, vocab, positions, normEps, tiedEmbeddings,
+                activation, embeddingScale, attentionScale, attentionSoftcap, logitsSoftcap, qkNorm, postNorms, ropes, layerRopes, layerWindows);
+    }
+
     /** With lm_head declared the embedding, or a matrix of its own. */
     public Architecture withTiedEmbeddings(boolean tied) {
         return new Architecture(family, layers, hidden, intermediate, heads, kvHeads, headDim, vocab, context, normEps, tied, activation,

@@ -42,6 +42,9 @@ final class ConvertCommand implements Callable<Integer> {
     @Option(names = "--calibration", paramLabel = "TEXT", description = "UTF-8 text for masks, frozen ranges and weight errors.")
     private Path calibration;
 
+    @Option(names = "--context", paramLabel = "N", description = "Positions that the model shall serve. Default: those of the source.")
+    private Integer context;
+
     @Option(names = "--license", paramLabel = "TEXT",
             description = "Licence of the weights, as an SPDX expression. Default: that of the folder's model card, if it says so.")
     private String license;
@@ -121,6 +124,9 @@ final class ConvertCommand implements Callable<Integer> {
         if (threads < 1) {
             throw new ParameterException(spec.commandLine(), "--threads must be 1 or more, not " + threads);
         }
+        if (context != null && (context < 1 || context > ConvertRequest.MAX_CONTEXT)) {
+            throw new ParameterException(spec.commandLine(), "--context must be 1 to " + ConvertRequest.MAX_CONTEXT + ", not " + context);
+        }
         if (output == null && !dryRun) {
             throw new ParameterException(spec.commandLine(), "Missing required option: '--output=OUT.s4j'");
         }
@@ -130,7 +136,7 @@ final class ConvertCommand implements Callable<Integer> {
             Failure.readableFile(calibration);
         }
         var request = new ConvertRequest(source, output == null ? Path.of("OUT.s4j") : output, chosen, calibration, threads, true, license,
-                restart);
+                restart, context == null ? 0 : context);
         if (dryRun) {
             return plan(request);
         }

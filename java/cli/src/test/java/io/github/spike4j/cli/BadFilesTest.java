@@ -75,6 +75,9 @@ class BadFilesTest {
             arguments.addAll(List.of(option.split(" ")));
             Cli.run(arguments.toArray()).fails(2);
         }
+        for (var context : List.of("0", "-1", "16777217", "4294967297", "long")) {
+            Cli.run("convert", text, "--recipe", "f32", "--dry-run", "--context", context).fails(2, "--context", context);
+        }
         Cli.run("perplexity", text, "--seq", 16).fails(2, "--text");
         Cli.run("perplexity", text, "--text", text).fails(2, "--seq");
     }

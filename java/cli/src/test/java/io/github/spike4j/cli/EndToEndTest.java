@@ -83,6 +83,9 @@ class EndToEndTest {
         assertEquals("MIT", plan.path("license").asString());
         assertTrue(plan.path("tokenizer").path("addBos").asBoolean() && !plan.path("chatTemplate").asBoolean());
         assertTrue(plan.path("memoryBytes").asLong() > 0 && plan.path("diskBytes").asLong() >= 2 * Files.size(dense));
+        var longer = ok("convert", bin, "--recipe", "f32", "--context", 700, "--dry-run", "--json");
+        assertEquals(700, json(longer).path("architecture").path("context").asInt());
+        assertTrue(longer.err().contains("warning: the source is made for 512 positions"), longer.err());
         var people = ok("convert", bin, "-o", dir.resolve("never.s4j"), "--recipe", "f32", "--dry-run");
         assertTrue(people.out().contains("recipe f32 makes 1,26"), people.out());
         var refused = Cli.run("convert", bin, "-o", dir.resolve("never.s4j"), "--recipe", "w4a4-t2", "--dry-run", "--json");

@@ -90,7 +90,7 @@ public final class Converter {
         if (request.recipe().needsCalibration() && request.calibration() == null) {
             throw new RecipeException(noCalibration(request.recipe()));
         }
-        try (var source = Checkpoint.open(request.source()); var workers = new Workers(request.threads())) {
+        try (var source = Checkpoint.open(request.source(), request.context()); var workers = new Workers(request.threads())) {
             var converter = new Converter(request, listener, source, workers, false);
             converter.run();
             return new ConvertReport(request.out(), Files.size(request.out()), request.recipe().name(),
@@ -106,7 +106,7 @@ public final class Converter {
     /** What {@link #convert} would do with this request; writes nothing. */
     public static ConvertPlan plan(ConvertRequest request) {
         var problems = new ArrayList<String>();
-        try (var source = Checkpoint.open(request.source()); var workers = new Workers(1)) {
+        try (var source = Checkpoint.open(request.source(), request.context()); var workers = new Workers(1)) {
             var planner = new Converter(request, ProgressListener.none(), source, workers, true);
             return planner.plan(problems);
         } catch (ConversionException e) {
@@ -207,6 +207,10 @@ public final class Converter {
 
     /** @param calibration null: none, or only planning */
     private void write(ModelFile file, Calibration calibration) throws IOException {
+        if (a.context() > source.positions()) {
+            warn("the source is made for " + source.positions() + " positions; beyond them, to the context of " + a.context()
+                    + ", expect worse text");
+        }
         long outer = (long) a.vocab() * a.hidden();
         long layers = 0;
         for (var site : Site.values()) {

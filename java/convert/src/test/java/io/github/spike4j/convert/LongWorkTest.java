@@ -196,6 +196,7 @@ class LongWorkTest {
         leave.run();
         refused(request(out, Recipes.named("w4a4")), "(other recipe)");
         refused(request.license("MIT"), "(other license)");
+        refused(request.context(32), "(other source, context, calibration)");
         Files.writeString(text, TinyModel.TEXT + "!");
         refused(request, "(other calibration)");
         Files.writeString(text, TinyModel.TEXT);

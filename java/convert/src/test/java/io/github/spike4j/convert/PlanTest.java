@@ -2,8 +2,10 @@ package io.github.spike4j.convert;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.spike4j.format.S4jFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,6 +74,32 @@ class PlanTest {
         plan = Converter.plan(t2);
         assertNull(plan.architecture());
         assertTrue(plan.problems().size() == 1 && plan.problems().getFirst().contains("MambaForCausalLM"), plan.toString());
+    }
+
+    /** The model's context is the one asked for; one that its rotations are not made for is warned of. */
+    @Test
+    void context() throws IOException {
+        var tiny = new TinyModel(false);
+        for (var source : List.of(tiny.huggingFace(dir.resolve("tiny"), "F32", 1), tiny.llama2c(dir.resolve("llama2c")))) {
+            var request = ConvertRequest.of(source, dir.resolve("x.s4j"), Recipes.named("f32"));
+            int own = Converter.plan(request).architecture().context();
+            for (int n : new int[] {1, own, own + 1, ConvertRequest.MAX_CONTEXT}) {
+                var plan = Converter.plan(request.context(n));
+                assertEquals(n, plan.architecture().context());
+                assertEquals(n <= own ? List.of() : List.of("the source is made for " + own + " positions; beyond them, to the context of " + n
+                        + ", expect worse text"), plan.warnings());
+                assertEquals(plan.warnings(), Converter.convert(request.context(n).overwrite(true), ProgressListener.none()).warnings());
+                try (var file = S4jFile.open(request.out())) {
+                    assertEquals(plan.architecture(), file.manifest().architecture());
+                }
+            }
+            assertThrows(IllegalArgumentException.class, () -> request.context(-1));
+            assertThrows(IllegalArgumentException.class, () -> request.context(ConvertRequest.MAX_CONTEXT + 1));
+        }
+        var config = dir.resolve("tiny/config.json");
+        Files.writeString(config, Files.readString(config).replaceFirst("\\{", "{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0},"));
+        assertEquals(List.of(), Converter.plan(ConvertRequest.of(dir.resolve("tiny"), dir.resolve("x.s4j"), Recipes.named("f32")).context(1000)).warnings(),
+                "dynamic scaling is made for any");
     }
 
     /** The estimate grows with what takes memory. */

@@ -1,6 +1,7 @@
 package io.github.spike4j.convert.importer;
 
 import io.github.spike4j.convert.ConversionException;
+import io.github.spike4j.convert.ConvertRequest;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -26,6 +27,11 @@ public interface Checkpoint extends AutoCloseable {
     }
 
     Architecture architecture();
+
+    /** Positions that the rotations are made for; the context may be another one that was asked for. */
+    default int positions() {
+        return architecture().context();
+    }
 
     /**
      * @param layer ignored for weights outside the blocks
@@ -57,14 +63,19 @@ public interface Checkpoint extends AutoCloseable {
 
     /** Opens whatever lies at {@code source}. */
     static Checkpoint open(Path source) {
+        return open(source, 0);
+    }
+
+    /** @param context positions that the model shall serve; 0: those of the source */
+    static Checkpoint open(Path source, int context) {
         if (!Files.exists(source)) {
             throw new ConversionException(source + ": no such file or folder");
         }
         if (Files.isDirectory(source)) {
-            return MetaCheckpoint.is(source) ? new MetaCheckpoint(source) : new HuggingFaceCheckpoint(source, null);
+            return MetaCheckpoint.is(source) ? new MetaCheckpoint(source, context) : new HuggingFaceCheckpoint(source, null, context);
         }
         if (GgufFile.is(source)) {
-            return GgufCheckpoint.open(source);
+            return GgufCheckpoint.open(source, context);
         }
         var name = source.getFileName().toString();
         if (name.equals("config.json") || name.equals("params.json") || name.endsWith(".index.json")) {
@@ -72,10 +83,10 @@ public interface Checkpoint extends AutoCloseable {
         }
         if (name.endsWith(".safetensors") || name.matches(".*\\.(bin|pth|pt)") && PyTorchFile.isZip(source)) {
             var folder = source.toAbsolutePath().getParent();
-            return MetaCheckpoint.is(folder) ? new MetaCheckpoint(folder) : new HuggingFaceCheckpoint(folder, source);
+            return MetaCheckpoint.is(folder) ? new MetaCheckpoint(folder, context) : new HuggingFaceCheckpoint(folder, source, context);
         }
         if (name.endsWith(".bin")) {
-            return new Llama2cCheckpoint(source);
+            return new Llama2cCheckpoint(source, context);
         }
         throw new ConversionException(source + ": unknown kind of checkpoint; " + SUPPORTED);
     }
@@ -89,7 +100,7 @@ public interface Checkpoint extends AutoCloseable {
         positive(where, "kv heads", a.kvHeads(), a.heads());
         positive(where, "head size", a.headDim(), 256);
         positive(where, "vocabulary", a.vocab(), 1 << 22);
-        positive(where, "context", a.context(), 1 << 24);
+        positive(where, "context", a.context(), ConvertRequest.MAX_CONTEXT);
         if (a.heads() % a.kvHeads() != 0) {
             throw new ConversionException(where + ": " + a.heads() + " heads are no multiple of " + a.kvHeads() + " kv heads");
         }

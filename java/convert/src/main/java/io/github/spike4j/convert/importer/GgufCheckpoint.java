@@ -81,19 +81,25 @@ final class GgufCheckpoint implements Checkpoint {
     private final GgufFile file;
     private final Kind kind;
     private final Architecture architecture;
+    /** Of the file. */
+    private final int positions;
     private final TokenizerSource tokenizer;
     /** The first channels of a head, which RoPE turns. */
     private final int rotary;
 
-    /** @param arena that the file is mapped into; closed with the checkpoint */
-    GgufCheckpoint(GgufFile file, Arena arena) {
+    /**
+     * @param arena   that the file is mapped into; closed with the checkpoint
+     * @param context positions that the model shall serve; 0: those of the file
+     */
+    GgufCheckpoint(GgufFile file, Arena arena, int context) {
         this.file = file;
         this.arena = arena;
         kind = kind();
         refuseForeign();
         var shape = Checkpoint.check(file.file(), shape());
         rotary = rotary(shape.headDim());
-        architecture = Checkpoint.check(file.file(), special(shape));
+        positions = shape.context();
+        architecture = Checkpoint.check(file.file(), special(shape, context == 0 ? positions : context));
         checkTensors();
         tokenizer = GgufTokenizer.read(file);
         if (tokenizer.vocabularySize() > architecture.vocab()) {
@@ -101,10 +107,10 @@ final class GgufCheckpoint implements Checkpoint {
         }
     }
 
-    static GgufCheckpoint open(Path path) {
+    static GgufCheckpoint open(Path path, int context) {
         var arena = Arena.ofShared();
         try {
-            return new GgufCheckpoint(new GgufFile(path, arena), arena);
+            return new GgufCheckpoint(new GgufFile(path, arena), arena, context);
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -170,18 +176,19 @@ final class GgufCheckpoint implements Checkpoint {
                 !file.has("output.weight"));
     }
 
-    private Architecture special(Architecture a) {
+    /** @param a with the context of the file */
+    private Architecture special(Architecture a, int context) {
         double scoreScale = 1 / StrictMath.sqrt(a.layers() == kind.layersOf27B() ? a.hidden() / a.heads() : a.headDim());
         double embeddingScale = kind.isGemma() ? StrictMath.sqrt(a.hidden()) : 1;
         boolean gemma2 = kind == Kind.GEMMA2;
         boolean[] slides = slides(a.layers());
         int window = integer("attention.sliding_window", gemma2 ? 4096 : 0);
-        boolean isShort = window < a.context();
-        return a.withActivation(kind.isGemma() ? "gelu_tanh" : "silu", (float) scale("embedding_scale", embeddingScale))
+        boolean isShort = window < context;
+        return a.withContext(context).withActivation(kind.isGemma() ? "gelu_tanh" : "silu", (float) scale("embedding_scale", embeddingScale))
                 .withScores((float) scale("attention.scale", scoreScale), softcap("attn_logit_softcapping", gemma2 ? 50 : 0),
                         softcap("final_logit_softcapping", gemma2 ? 30 : 0))
                 .withNorms(kind.hasQkNorm(), kind.hasPostNorms())
-                .withRopes(ropes(a), byLayer(a, i -> kind == Kind.GEMMA3 ? slides[i] ? 1 : 0 : kind == Kind.SMOLLM3 && (i + 1) % SMOLLM3_NOPE == 0 ? -1 : 0))
+                .withRopes(ropes(a, context), byLayer(a, i -> kind == Kind.GEMMA3 ? slides[i] ? 1 : 0 : kind == Kind.SMOLLM3 && (i + 1) % SMOLLM3_NOPE == 0 ? -1 : 0))
                 .withWindows(byLayer(a, i -> slides[i] && isShort ? window : 0));
     }
 
@@ -231,14 +238,14 @@ final class GgufCheckpoint implements Checkpoint {
     }
 
     /** One; or that of Gemma 3's full attention, then that of its windows. */
-    private List<Rope> ropes(Architecture a) {
-        var rope = rope(a);
+    private List<Rope> ropes(Architecture a, int context) {
+        var rope = rope(a, context);
         return kind != Kind.GEMMA3 ? List.of(rope)
                 : List.of(rope, RopeScaling.rope(RopeScaling.periods(rotary, positive("rope.freq_base_swa", 10000.)), 1, a.headDim()));
     }
 
     /** As llama.cpp rotates, which multiplies YaRN's own magnitude by the file's. */
-    private Rope rope(Architecture a) {
+    private Rope rope(Architecture a, int context) {
         double theta = positive("rope.freq_base", 10000.);
         double factor = number("rope.scaling.factor", number("rope.scale_linear", 0));
         double stretch = factor == 0 ? 1 : factor;
@@ -259,7 +266,7 @@ final class GgufCheckpoint implements Checkpoint {
         };
         boolean isLong = "longrope".equals(type) || file.has("rope_factors_long.weight");
         var factors = file.has("rope_freqs.weight") ? "rope_freqs.weight"
-                : !isLong ? null : a.context() > original ? "rope_factors_long.weight" : "rope_factors_short.weight";
+                : !isLong ? null : context > original ? "rope_factors_long.weight" : "rope_factors_short.weight";
         return RopeScaling.rope(factors == null ? periods : RopeScaling.each(periods, factors(factors)), magnitude, a.headDim());
     }
 
@@ -413,6 +420,11 @@ final class GgufCheckpoint implements Checkpoint {
     @Override
     public Architecture architecture() {
         return architecture;
+    }
+
+    @Override
+    public int positions() {
+        return positions;
     }
 
     // ---- what goes with it ---------------------------------------------------------------------------------------------

@@ -39,14 +39,18 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     private final Architecture architecture;
     private final TokenizerSource tokenizer;
 
-    /** @param given a weight file of the folder, or null: those that transformers would choose */
-    HuggingFaceCheckpoint(Path folder, Path given) {
+    /**
+     * @param given   a weight file of the folder, or null: those that transformers would choose
+     * @param context 0: that of config.json
+     */
+    HuggingFaceCheckpoint(Path folder, Path given, int context) {
         this.folder = folder;
         if (!Files.exists(folder.resolve("config.json"))) {
             throw new ConversionException(folder + ": no config.json in this folder; " + SUPPORTED);
         }
         try {
-            config = new HuggingFaceConfig(folder.resolve("config.json").toString(), Sources.json(folder.resolve("config.json")));
+            config = new HuggingFaceConfig(folder.resolve("config.json").toString(), Sources.json(folder.resolve("config.json")),
+                    context);
             tokenizer = TokenizerSource.open(folder);
             tensors = WeightFiles.open(folder, given, arena);
             var a = config.architecture();
@@ -101,6 +105,11 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     @Override
     public Architecture architecture() {
         return architecture;
+    }
+
+    @Override
+    public int positions() {
+        return config.positions();
     }
 
     private String name(Weight w, int layer) {

@@ -81,9 +81,14 @@ final class HuggingFaceConfig {
     private final Kind kind;
     private final Architecture architecture;
     private final int rotary;
+    /** Those of the config, or more where dynamic NTK serves more: see {@link #rope}. */
+    private int positions;
 
-    /** @param where the file, for messages */
-    HuggingFaceConfig(String where, JsonNode config) {
+    /**
+     * @param where   the file, for messages
+     * @param context positions that the model shall serve; 0: those of the config
+     */
+    HuggingFaceConfig(String where, JsonNode config, int context) {
         this.where = where;
         this.config = config;
         kind = readKind();
@@ -96,15 +101,16 @@ final class HuggingFaceConfig {
         int layers = integer("num_hidden_layers", null);
         int headDim = integer("head_dim", kind.headDim == 0 || config.has("head_dim") ? hidden / heads : kind.headDim);
         int kvHeads = integer("num_key_value_heads", kind.kvHeads == 0 || config.has("num_key_value_heads") ? heads : kind.kvHeads);
-        int context = integer("max_position_embeddings", kind.context);
+        positions = integer("max_position_embeddings", kind.context);
         var plain = Checkpoint.check(where, Architecture.llama(layers, hidden, integer("intermediate_size", null), heads, kvHeads, headDim,
-                integer("vocab_size", null), context, (float) number("rms_norm_eps", kind.eps), 10000, bool("tie_word_embeddings", kind.tied)));
+                integer("vocab_size", null), positions, (float) number("rms_norm_eps", kind.eps), 10000, bool("tie_word_embeddings", kind.tied)));
         rotary = rotary(headDim);
-        var ropes = ropes(plain);
-        var special = plain.withActivation(activation(), embeddingScale(hidden))
+        int served = context == 0 ? positions : context;
+        var ropes = ropes(plain, served);
+        var special = plain.withContext(served).withActivation(activation(), embeddingScale(hidden))
                 .withScores(attentionScale(headDim), softcap("attn_logit_softcapping", 50), softcap("final_logit_softcapping", 30))
                 .withNorms(kind.hasQkNorm(), kind.hasPostNorms());
-        var windows = windows(layers, context);
+        var windows = windows(layers, served);
         // two rotations only where layers choose between them
         architecture = Checkpoint.check(where, special.withRopes(ropes, layerRopes(layers, ropes.size())).withWindows(windows));
     }
@@ -116,6 +122,11 @@ final class HuggingFaceConfig {
     /** As the config says it; {@code tiedEmbeddings} may yet prove wrong. */
     Architecture architecture() {
         return architecture;
+    }
+
+    /** Positions that the rotations are made for. */
+    int positions() {
+        return positions;
     }
 
     /** The first channels of a head that are rotated. */
@@ -295,7 +306,7 @@ final class HuggingFaceConfig {
     }
 
     /** One; or that of Gemma 3's full attention, then that of its windows. */
-    private List<Rope> ropes(Architecture a) {
+    private List<Rope> ropes(Architecture a, int context) {
         var parameters = config.path("rope_parameters");
         var byType = parameters.path("full_attention").isObject() || parameters.path("sliding_attention").isObject();
         var theta = config.path("rope_theta");
@@ -303,12 +314,12 @@ final class HuggingFaceConfig {
             if (byType) {
                 throw bad("rope_parameters by layer type are not supported in " + kind.architecture);
             }
-            return List.of(rope(a, scaling(parameters), theta, kind.theta));
+            return List.of(rope(a, context, scaling(parameters), theta, kind.theta));
         }
         var local = config.path("rope_local_base_freq");
         var none = MissingNode.getInstance();
-        return List.of(rope(a, byType ? parameters.path("full_attention") : scaling(parameters), theta, kind.theta),
-                rope(a, byType ? parameters.path("sliding_attention") : none, local, 10000));
+        return List.of(rope(a, context, byType ? parameters.path("full_attention") : scaling(parameters), theta, kind.theta),
+                rope(a, context, byType ? parameters.path("sliding_attention") : none, local, 10000));
     }
 
     /** The older generation's field wins, as in transformers. */
@@ -333,8 +344,12 @@ final class HuggingFaceConfig {
         return channels;
     }
 
-    /** @param base theta if the parameters do not hold it */
-    private Rope rope(Architecture a, JsonNode p, JsonNode base, double otherwise) {
+    /**
+     * @param a       with the context of the config
+     * @param context positions to serve
+     * @param base    theta if the parameters do not hold it
+     */
+    private Rope rope(Architecture a, int context, JsonNode p, JsonNode base, double otherwise) {
         double theta = positive(p.hasNonNull("rope_theta") ? p.get("rope_theta") : base, "rope_theta", otherwise);
         if (!(theta > 1 && theta < 1e12)) {
             throw bad("rope theta " + theta + " is not between 1 and 1e12");
@@ -350,7 +365,13 @@ final class HuggingFaceConfig {
         double[] periods = switch (type) {
             case "default" -> plain;
             case "linear" -> RopeScaling.linear(plain, positive(p.path("factor"), "factor", null));
-            case "dynamic" -> plain; // up to the context, see RopeScaling
+            case "dynamic" -> {
+                if (context <= a.context()) {
+                    yield plain;
+                }
+                positions = context;
+                yield RopeScaling.dynamic(rotary, theta, positive(p.path("factor"), "factor", null), (double) context / a.context());
+            }
             case "llama3" -> {
                 double low = positive(p.path("low_freq_factor"), "low_freq_factor", null);
                 double high = positive(p.path("high_freq_factor"), "high_freq_factor", null);
@@ -375,7 +396,7 @@ final class HuggingFaceConfig {
                 }
                 double factor = kind == Kind.PHI3 ? a.context() / original : positive(p.path("factor"), "factor", a.context() / original);
                 magnitude = positive(p.path("attention_factor"), "attention_factor", RopeScaling.longRopeMagnitude(factor, original));
-                var used = a.context() <= original ? "short_factor" : "long_factor";
+                var used = context <= original ? "short_factor" : "long_factor";
                 yield RopeScaling.each(plain, factors(p.path(used), used));
             }
             default -> throw bad("rope scaling \"" + Sources.printable(type) + "\" is not supported; supported are default, linear, dynamic, llama3, "

@@ -33,14 +33,18 @@ final class Llama2cCheckpoint implements Checkpoint {
     private static final int MAGIC = 0x616b3432;
 
     private final Path file;
+    private final int context;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment map;
+    /** Of the file. */
     private final Architecture architecture;
     private final Map<Weight, Long> offsets = new EnumMap<>(Weight.class);
     private final byte[] tokenizerJson;
 
-    Llama2cCheckpoint(Path file) {
+    /** @param context 0: that of the file */
+    Llama2cCheckpoint(Path file, int context) {
         this.file = file;
+        this.context = context;
         try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
             map = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
             architecture = header();
@@ -107,7 +111,12 @@ final class Llama2cCheckpoint implements Checkpoint {
 
     @Override
     public Architecture architecture() {
-        return architecture;
+        return context == 0 ? architecture : architecture.withContext(context);
+    }
+
+    @Override
+    public int positions() {
+        return architecture.context();
     }
 
     @Override

@@ -30,15 +30,19 @@ final class MetaCheckpoint implements Checkpoint {
     private static final int MAX_SHARDS = 64;
 
     private final Path folder;
+    private final int context;
     private final String where;
     private final JsonNode params;
     private final Arena arena = Arena.ofShared();
     private final List<Map<String, StoredTensor>> shards;
+    /** Of the source. */
     private final Architecture architecture;
     private final TokenizerSource tokenizer;
 
-    MetaCheckpoint(Path folder) {
+    /** @param context 0: that of the source */
+    MetaCheckpoint(Path folder, int context) {
         this.folder = folder;
+        this.context = context;
         where = folder.resolve("params.json").toString();
         try {
             params = Sources.json(folder.resolve("params.json"));
@@ -202,7 +206,12 @@ final class MetaCheckpoint implements Checkpoint {
 
     @Override
     public Architecture architecture() {
-        return architecture;
+        return context == 0 ? architecture : architecture.withContext(context);
+    }
+
+    @Override
+    public int positions() {
+        return architecture.context();
     }
 
     @Override

@@ -10,9 +10,9 @@ import java.util.stream.IntStream;
  * The rotations of models that were stretched to longer contexts, as transformers computes them ({@code modeling_rope_utils.py}), in
  * double. Frequencies are given as periods: positions by radian, the reciprocals of transformers' {@code inv_freq}.
  *
- * <p>Two of its forms depend on the length of the text, which no cache of rotated keys can follow. Dynamic NTK recomputes theta once a text is
- * longer than {@code max_position_embeddings}; up to there nothing is scaled, so such a model has {@link #periods} and that context.
- * LongRoPE changes its factors at the original context; here, as in other engines, the model's context decides which are used.
+ * <p>Two of its forms depend on the length of the text, which no cache of rotated keys can follow; here, as in other engines, the context that
+ * the model shall serve decides for all texts. Dynamic NTK recomputes theta once a text is longer than {@code max_position_embeddings}; up to
+ * such a context nothing is scaled, beyond it theta is that of a text which fills it. LongRoPE changes its factors at the original context.
  */
 final class RopeScaling {
     private RopeScaling() { }
@@ -29,6 +29,15 @@ final class RopeScaling {
     /** Positions are divided by {@code factor}. */
     static double[] linear(double[] periods, double factor) {
         return map(periods.length, i -> periods[i] * factor);
+    }
+
+    /**
+     * Dynamic NTK: theta of a text longer than the model was trained for.
+     *
+     * @param length positions of the text, in units of {@code max_position_embeddings}, more than 1
+     */
+    static double[] dynamic(int rotary, double theta, double factor, double length) {
+        return periods(rotary, theta * StrictMath.pow(factor * length - (factor - 1), rotary / (rotary - 2.0)));
     }
 
     /** Each period by its own factor, as in LongRoPE and in GGUF's {@code rope_freqs}. */

@@ -35,24 +35,29 @@ class ArchitectureTest {
     @TempDir
     Path dir;
 
-    private record Variant(String name, String architecture, String modelType, String settings, String format, int shards) {
+    private record Variant(String name, String architecture, String modelType, String settings, String format, int shards, int context) {
         @Override
         public String toString() {
             return name;
         }
 
         HuggingFaceModel model() {
-            return new HuggingFaceModel(architecture, modelType, settings);
+            var model = new HuggingFaceModel(architecture, modelType, settings);
+            return context == 0 ? model : model.serving(context);
+        }
+
+        Variant context(int positions) {
+            return new Variant(name + ", context " + positions, architecture, modelType, settings, format, shards, positions);
         }
     }
 
     private static Variant llama(String name, String settings) {
-        return new Variant("llama " + name, "LlamaForCausalLM", "llama", settings, "F32", 1);
+        return new Variant("llama " + name, "LlamaForCausalLM", "llama", settings, "F32", 1, 0);
     }
 
     private static Variant variant(String name, String architecture, String settings, String format, int shards) {
         var type = architecture.equals("Gemma3") ? "gemma3_text" : architecture.toLowerCase();
-        return new Variant(architecture + " " + name, architecture + "ForCausalLM", type, settings, format, shards);
+        return new Variant(architecture + " " + name, architecture + "ForCausalLM", type, settings, format, shards, 0);
     }
 
     static Stream<Variant> variants() {
@@ -65,6 +70,13 @@ class ArchitectureTest {
                 llama("MQA, heads of 64", "'num_key_value_heads': 1, 'head_dim': 64, 'rope_theta': 500000.0, 'hidden_size': 50, 'vocab_size': 259"),
                 llama("linear", "'rope_scaling': {'type': 'linear', 'factor': 4.0}"),
                 llama("dynamic", "'rope_scaling': {'rope_type': 'dynamic', 'factor': 2.0}"),
+                llama("dynamic", "'rope_scaling': {'rope_type': 'dynamic', 'factor': 2.0}").context(TOKENS),
+                llama("dynamic, longer", "'max_position_embeddings': 16, 'rope_scaling': {'rope_type': 'dynamic', 'factor': 2.0}").context(TOKENS),
+                llama("dynamic, longer, newer config", "'max_position_embeddings': 13, 'head_dim': 32, 'rope_parameters': {'rope_type': 'dynamic', "
+                        + "'factor': 3.5, 'rope_theta': 500.0}").context(TOKENS),
+                llama("linear, longer", "'max_position_embeddings': 16, 'rope_scaling': {'type': 'linear', 'factor': 4.0}").context(TOKENS),
+                llama("yarn, longer", "'max_position_embeddings': 32, 'head_dim': 64, 'rope_scaling': {'rope_type': 'yarn', "
+                        + "'original_max_position_embeddings': 8}").context(TOKENS),
                 llama("llama3", "'head_dim': 32, 'rope_theta': 100.0, 'rope_scaling': {'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, "
                         + "'high_freq_factor': 4.0, 'original_max_position_embeddings': 128}"),
                 llama("llama3, newer config", "'head_dim': 32, 'rope_parameters': {'rope_theta': 200.0, 'rope_type': 'llama3', 'factor': 8.0, "
@@ -91,6 +103,11 @@ class ArchitectureTest {
                         + ", 'long_factor': " + more + "}", "BF16", 1),
                 variant("short", "Phi3", "'original_max_position_embeddings': 64, 'rope_scaling': {'type': 'su', 'short_factor': " + factors
                         + ", 'long_factor': " + more + "}", "F64", 1),
+                variant("long, made shorter", "Phi3", "'original_max_position_embeddings': 40, 'rope_scaling': {'type': 'longrope', 'short_factor': "
+                        + factors + ", 'long_factor': " + more + "}", "F32", 1).context(TOKENS),
+                variant("short, made longer", "Phi3", "'max_position_embeddings': 32, 'original_max_position_embeddings': 32, 'rope_scaling': "
+                        + "{'type': 'longrope', 'short_factor': " + factors + ", 'long_factor': " + more + "}", "F32", 1).context(TOKENS),
+                variant("window, longer", "Mistral", "'max_position_embeddings': 7, 'sliding_window': 7", "F32", 1).context(TOKENS),
                 variant("newer config", "Phi3", "'head_dim': 24, 'original_max_position_embeddings': 32, 'rope_parameters': {'rope_theta': 1000, "
                         + "'partial_rotary_factor': 0.5, 'rope_type': 'longrope', 'short_factor': " + factors + ", 'long_factor': " + more + "}", "F32", 1),
                 variant("", "Gemma", "'head_dim': 256, 'hidden_act': 'gelu', 'hidden_activation': null, 'num_key_value_heads': 1", "F32", 1),
@@ -117,7 +134,7 @@ class ArchitectureTest {
     void importer(Variant v) throws IOException {
         var model = v.model();
         var expected = model.logits(prompt());
-        try (var c = Checkpoint.open(model.write(dir.resolve("m"), v.format, v.shards))) {
+        try (var c = Checkpoint.open(model.write(dir.resolve("m"), v.format, v.shards), v.context)) {
             assertEquals(model.tied(), c.architecture().tiedEmbeddings());
             var actual = new NaiveModel(c).logits(prompt());
             for (int t = 0; t < TOKENS; t++) {
@@ -133,7 +150,7 @@ class ArchitectureTest {
         var model = v.model();
         var expected = model.logits(prompt());
         var source = model.write(dir.resolve("m"), v.format, v.shards);
-        var file = convert(source, "f32");
+        var file = convert(source, v.context, "f32");
         try (var run = SpikeModel.open(file); var session = run.newSession()) {
             session.evaluate(prompt(), (position, logits) -> {
                 var actual = new double[logits.length];
@@ -145,7 +162,7 @@ class ArchitectureTest {
         for (var backend : List.of("java", "vector", "scalar", "avx2")) {
             for (int threads = 1; threads <= 2; threads++) {
                 try (var engine = SpikeEngine.builder().backend(backend).threads(threads).promptPiece(threads == 1 ? 512 : 7).build();
-                        var run = engine.open(convert(source, "w4a4-t2"))) {
+                        var run = engine.open(convert(source, v.context, "w4a4-t2"))) {
                     hashes.computeIfAbsent(hash(run, threads == 2), _ -> new TreeSet<>()).add(backend + " " + threads);
                 } catch (SpikeException.Device e) {
                     System.out.println("skipped: " + backend + ": " + e.getMessage());
@@ -155,11 +172,11 @@ class ArchitectureTest {
         assertEquals(1, hashes.size(), hashes::toString);
     }
 
-    private Path convert(Path source, String recipe) throws IOException {
+    private Path convert(Path source, int context, String recipe) throws IOException {
         var out = dir.resolve(recipe + ".s4j");
         if (!Files.exists(out)) {
             var text = Files.writeString(dir.resolve("text.txt"), TinyModel.TEXT);
-            Converter.convert(ConvertRequest.of(source, out, Recipes.named(recipe)).calibration(text).threads(2), ProgressListener.none());
+            Converter.convert(ConvertRequest.of(source, out, Recipes.named(recipe)).calibration(text).threads(2).context(context), ProgressListener.none());
         }
         return out;
     }

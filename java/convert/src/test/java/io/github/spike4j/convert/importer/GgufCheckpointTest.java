@@ -139,7 +139,11 @@ class GgufCheckpointTest {
         }
 
         Checkpoint open(Path dir) throws IOException {
-            return Checkpoint.open(builder().write(dir.resolve("model")));
+            return open(dir, 0);
+        }
+
+        Checkpoint open(Path dir, int context) throws IOException {
+            return Checkpoint.open(builder().write(dir.resolve("model")), context);
         }
     }
 
@@ -405,11 +409,16 @@ class GgufCheckpointTest {
                     f[i] = 1 + Math.abs(f[i]);
                 }
             }
-            try (var c = tiny.open(dir)) {
-                var f = tiny.tensors.get(original == CONTEXT ? "rope_factors_short.weight" : "rope_factors_long.weight");
-                var periods = Rope.of(D, THETA).periods();
-                assertEquals(new Rope(IntStream.range(0, D / 2).mapToObj(i -> periods.get(i) * f[i]).toList(), 1.25),
-                        c.architecture().ropes().getFirst());
+            for (int context : new int[] {0, original, original + 1}) {
+                boolean isShort = context == original || context == 0 && original == CONTEXT;
+                try (var c = tiny.open(dir, context)) {
+                    var f = tiny.tensors.get(isShort ? "rope_factors_short.weight" : "rope_factors_long.weight");
+                    var periods = Rope.of(D, THETA).periods();
+                    assertEquals(new Rope(IntStream.range(0, D / 2).mapToObj(i -> periods.get(i) * f[i]).toList(), 1.25),
+                            c.architecture().ropes().getFirst());
+                    assertEquals(context == 0 ? CONTEXT : context, c.architecture().context());
+                    assertEquals(CONTEXT, c.positions());
+                }
             }
         }
     }
@@ -540,7 +549,7 @@ class GgufCheckpointTest {
                     default -> ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, (int) Math.pow(-2, random.nextInt(32)));
                 }
             }
-            try (var arena = Arena.ofConfined(); var c = new GgufCheckpoint(new GgufFile(Path.of("m.gguf"), MemorySegment.ofArray(bytes), arena), Arena.ofConfined())) {
+            try (var arena = Arena.ofConfined(); var c = new GgufCheckpoint(new GgufFile(Path.of("m.gguf"), MemorySegment.ofArray(bytes), arena), Arena.ofConfined(), 0)) {
                 for (var w : Weight.values()) {
                     for (int layer = 0; layer < c.architecture().layers(); layer++) {
                         var m = c.weight(w, layer);

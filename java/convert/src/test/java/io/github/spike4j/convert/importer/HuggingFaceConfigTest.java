@@ -245,7 +245,7 @@ class HuggingFaceConfigTest {
                 }
             }
             try {
-                var config = new HuggingFaceConfig("config.json", Sources.json("config.json", text.toString().getBytes(StandardCharsets.UTF_8)));
+                var config = new HuggingFaceConfig("config.json", Sources.json("config.json", text.toString().getBytes(StandardCharsets.UTF_8)), 0);
                 assertEquals(config.architecture().layers(), config.architecture().layerWindows().size());
             } catch (ConversionException e) {
                 assertEquals(1, e.getMessage().lines().count(), e.getMessage());

@@ -36,6 +36,8 @@ final class HuggingFaceModel {
     private final int d;
     private final int vocab;
     private final int context;
+    /** Positions that the model is to serve: the length of the text for which transformers' dynamic NTK and LongRoPE are taken. */
+    private int served;
     private final boolean gemma;
     private final Random random;
 
@@ -56,9 +58,15 @@ final class HuggingFaceModel {
         d = config.path("head_dim").asInt(kind.startsWith("gemma") ? 256 : kind.equals("qwen3") ? 128 : hidden / heads);
         vocab = config.get("vocab_size").asInt();
         context = config.get("max_position_embeddings").asInt();
+        served = context;
         gemma = kind.startsWith("gemma");
         random = new Random(settings.hashCode() + architecture.hashCode());
         tensors();
+    }
+
+    HuggingFaceModel serving(int positions) {
+        served = positions;
+        return this;
     }
 
     private double number(String field, double otherwise) {
@@ -374,6 +382,7 @@ final class HuggingFaceModel {
                 if (kind.equals("phi3")) {
                     return longRope(r, f, original);
                 }
+                factor = r.path("factor").asDouble(context / original);
                 double low = correction(r.path("beta_fast").asDouble(32), dim, theta, original);
                 double high = correction(r.path("beta_slow").asDouble(1), dim, theta, original);
                 if (r.path("truncate").asBoolean(true)) {
@@ -394,13 +403,19 @@ final class HuggingFaceModel {
             case "longrope", "su" -> {
                 return longRope(r, f, original);
             }
-            default -> { } // default; dynamic, whose texts are never longer than the context here
+            case "dynamic" -> {
+                double base = theta * Math.pow(factor * Math.max(served, context) / context - (factor - 1), dim / (dim - 2.0));
+                for (int i = 0; i < f.length; i++) {
+                    f[i] = 1 / Math.pow(base, 2.0 * i / dim);
+                }
+            }
+            default -> { }
         }
         return new Rotation(f, 1);
     }
 
     private Rotation longRope(JsonNode r, double[] f, double original) {
-        var factors = r.get(context > original ? "long_factor" : "short_factor");
+        var factors = r.get(served > original ? "long_factor" : "short_factor");
         for (int i = 0; i < f.length; i++) {
             f[i] /= factors.get(i).asDouble();
         }
