@@ -18,13 +18,19 @@ final class Oniguruma {
             | java.util.regex.Pattern.UNIX_LINES | java.util.regex.Pattern.MULTILINE;
     private static final int MAX_DEPTH = 32;
 
+    /** {@code \w} in a class: Java's has the zero-width joiners too. */
+    private static final String WORD = "[\\w&&[^\\x{200c}\\x{200d}]]";
+    /** {@code \w} outside of classes: by Oniguruma's table of Latin-1, which has the superscripts and fractions. */
+    private static final String LONE_WORD = "[" + WORD + "\\xb2\\xb3\\xb9\\xbc-\\xbe]";
+    private static final String WORD_EDGE = "(?:(?<=" + LONE_WORD + ")(?!" + LONE_WORD + ")|(?<!" + LONE_WORD + ")(?=" + LONE_WORD + "))";
+
     /** Classes that have the same members under another name, or none in Java; all lower case, without {@code _}, {@code -} and spaces. */
     private static final Map<String, String> CLASSES = Map.ofEntries(
             Map.entry("alnum", "[\\p{IsAlphabetic}\\p{Nd}]"), Map.entry("alpha", "\\p{IsAlphabetic}"), Map.entry("blank", "[\\p{Zs}\\t]"),
             Map.entry("cntrl", "\\p{Cc}"), Map.entry("digit", "\\p{Nd}"), Map.entry("graph", "[^\\p{IsWhite_Space}\\p{Cc}\\p{Cn}\\p{Cs}]"),
             Map.entry("lower", "\\p{IsLowercase}"), Map.entry("print", "[[^\\p{IsWhite_Space}\\p{Cc}\\p{Cn}\\p{Cs}]\\p{Zs}]"),
             Map.entry("punct", "\\p{P}"), Map.entry("space", "\\s"), Map.entry("upper", "\\p{IsUppercase}"), Map.entry("xdigit", "[0-9A-Fa-f]"),
-            Map.entry("word", "\\w"), Map.entry("ascii", "[\\x00-\\x7f]"), Map.entry("any", "[\\x{0}-\\x{10ffff}]"), Map.entry("assigned", "\\P{Cn}"),
+            Map.entry("word", WORD), Map.entry("ascii", "[\\x00-\\x7f]"), Map.entry("any", "[\\x{0}-\\x{10ffff}]"), Map.entry("assigned", "\\P{Cn}"),
             Map.entry("letter", "\\p{L}"), Map.entry("uppercaseletter", "\\p{Lu}"), Map.entry("lowercaseletter", "\\p{Ll}"),
             Map.entry("titlecaseletter", "\\p{Lt}"), Map.entry("casedletter", "\\p{LC}"), Map.entry("modifierletter", "\\p{Lm}"), Map.entry("otherletter", "\\p{Lo}"),
             Map.entry("mark", "\\p{M}"), Map.entry("combiningmark", "\\p{M}"), Map.entry("nonspacingmark", "\\p{Mn}"), Map.entry("spacingmark", "\\p{Mc}"),
@@ -201,15 +207,18 @@ final class Oniguruma {
             case 'v' -> out.append("\\x0b");
             case 'N' -> out.append("[^\\n]");
             case 'O' -> out.append("[\\x{0}-\\x{10ffff}]");
-            case 'b' -> out.append(inClass ? "\\x08" : "\\b");
-            case 'd', 'D', 's', 'S', 'w', 'W', 'n', 't', 'r', 'f', 'a', 'e' -> out.append('\\').append(c);
+            case 'b' -> out.append(inClass ? "\\x08" : WORD_EDGE);
+            case 'w' -> out.append(inClass ? WORD : LONE_WORD);
+            case 'W' -> out.append("[^").append(inClass ? WORD : LONE_WORD).append(']');
+            case 'd', 'D', 's', 'S', 'n', 't', 'r', 'f', 'a', 'e' -> out.append('\\').append(c);
             case 'x', 'u' -> {
                 int end = regex.startsWith("{", at) ? regex.indexOf('}', at) + 1 : Math.min(regex.length(), at + (c == 'x' ? 2 : 4));
                 if (end <= at) throw error("\\" + c + " without digits");
                 out.append('\\').append(c).append(regex, at, end);
                 at = end;
             }
-            case 'A', 'B', 'G', 'R', 'X', 'Z', 'k', 'z' -> {
+            case 'B' -> out.append(inClass ? "B" : "(?!" + WORD_EDGE + ")");
+            case 'A', 'G', 'R', 'X', 'Z', 'k', 'z' -> {
                 if (inClass) out.append(c);
                 else out.append('\\').append(c);
             }

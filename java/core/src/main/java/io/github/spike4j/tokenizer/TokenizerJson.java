@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
 
 /** Reads {@code tokenizer.json} (Hugging Face tokenizers, version 1.0) into components. */
 final class TokenizerJson {
@@ -267,7 +268,8 @@ final class TokenizerJson {
             case "Digits" -> steps.add(chars(Characters::isNumeric,
                     n.flag("individual_digits", false) ? Spans.Behavior.ISOLATED : Spans.Behavior.CONTIGUOUS));
             case "Punctuation" -> steps.add(chars(Characters::isPunctuation, behavior(n, Spans.Behavior.ISOLATED)));
-            case "Whitespace" -> steps.add(new PreTokenizer.Split(new Spans.Finder.Regex(Regexes.compile("\\w+|[^\\w\\s]+")), Spans.Behavior.REMOVED, true));
+            // of Rust's regex crate, not of Oniguruma: its \w has the zero-width joiners
+            case "Whitespace" -> steps.add(new PreTokenizer.Split(new Spans.Finder.Regex(Pattern.compile("\\w+|[^\\w\\s]+", Pattern.UNICODE_CHARACTER_CLASS)), Spans.Behavior.REMOVED, true));
             case "WhitespaceSplit" -> steps.add(chars(Characters::isSpace, Spans.Behavior.REMOVED));
             case "BertPreTokenizer" -> {
                 steps.add(chars(Characters::isSpace, Spans.Behavior.REMOVED));
