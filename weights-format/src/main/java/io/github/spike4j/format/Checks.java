@@ -35,6 +35,8 @@ final class Checks {
     private final Map<String, TensorInfo> tensors = new HashMap<>();
     /** Weights whose size a linear has vouched for. */
     private final Set<String> weights = new HashSet<>();
+    /** Tensors that a reader takes into memory of its own: named twice, a small file would need a lot of it. */
+    private final Set<String> copied = new HashSet<>();
 
     private Checks(Path file, Manifest manifest) {
         this.file = file;
@@ -49,18 +51,15 @@ final class Checks {
     /** Checks that the permutations are permutations: kernels gather through them. */
     static void permutations(Path file, Manifest manifest, Function<String, MemorySegment> data) throws S4jFormatException {
         var checks = new Checks(file, manifest);
-        var seen = new HashSet<String>();
         for (InputGroup group : manifest.inputGroups().values()) {
-            if (group.permutation() != null && seen.add(group.permutation())) {
+            if (group.permutation() != null) {
                 checks.permutation(group.permutation(), data.apply(group.permutation()), group.channels());
             }
         }
         if (manifest.attention() != null) {
             for (AttentionLayer layer : manifest.attention().layers()) {
                 for (String name : List.of(layer.kPermutation(), layer.vPermutation())) {
-                    if (seen.add(name)) {
-                        checks.permutation(name, data.apply(name), manifest.architecture().headDim());
-                    }
+                    checks.permutation(name, data.apply(name), manifest.architecture().headDim());
                 }
             }
         }
@@ -243,7 +242,7 @@ final class Checks {
         }
         require(channels == g.channels(), "%s: segments hold %d of %d channels", what, channels, g.channels());
         if (g.permutation() != null) {
-            array(what + ": permutation", g.permutation(), Encoding.I32, g.channels());
+            copied(what + ": permutation", g.permutation(), Encoding.I32, g.channels());
         }
     }
 
@@ -406,8 +405,8 @@ final class Checks {
         for (int i = 0; i < a.layers(); i++) {
             AttentionLayer layer = at.layers().get(i);
             String what = "attention.layers[" + i + "]";
-            array(what + ".kPermutation", layer.kPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
-            array(what + ".vPermutation", layer.vPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
+            copied(what + ".kPermutation", layer.kPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
+            copied(what + ".vPermutation", layer.vPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
             for (int[] salient : Arrays.asList(layer.kSalient(), layer.vSalient())) {
                 require(salient != null && salient.length == a.kvHeads(), "%s: kSalient and vSalient hold %d counts", what,
                         a.kvHeads());
@@ -424,11 +423,17 @@ final class Checks {
     private void frozen(String what, String mode, String scale, String zero) throws S4jFormatException {
         Architecture a = manifest.architecture();
         if (mode.equals("frozen")) {
-            array(what + "Scale", scale, Encoding.F32, a.kvHeads(), a.headDim());
-            array(what + "Zero", zero, Encoding.U8, a.kvHeads(), a.headDim());
+            copied(what + "Scale", scale, Encoding.F32, a.kvHeads(), a.headDim());
+            copied(what + "Zero", zero, Encoding.U8, a.kvHeads(), a.headDim());
         } else {
             require(scale == null && zero == null, "%sScale or Zero, but the mode is token", what);
         }
+    }
+
+    /** As {@link #array}, and named here alone. */
+    private void copied(String what, String name, Encoding encoding, long... shape) throws S4jFormatException {
+        array(what, name, encoding, shape);
+        require(copied.add(name), "%s: tensor %s is named twice", what, name);
     }
 
     /** The named tensor is there, row-major, with this encoding and shape. */

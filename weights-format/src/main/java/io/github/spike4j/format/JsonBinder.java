@@ -70,7 +70,7 @@ final class JsonBinder {
             case null -> "null";
             case Map<?, ?> _ -> "an object";
             case List<?> _ -> "an array";
-            case String s -> "the text '" + s.replaceAll("[^ -~]", "?").substring(0, Math.min(s.length(), 40)) + "'";
+            case String s -> "the text '" + s.substring(0, Math.min(s.length(), 40)).replaceAll("[^ -~]", "?") + "'";
             default -> tree.toString();
         };
         throw new JsonException("is " + found + ", not " + expected);

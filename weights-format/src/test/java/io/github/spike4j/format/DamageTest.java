@@ -223,6 +223,14 @@ class DamageTest {
                 manifest("steps", "one number for each segment", m -> ((ArrayNode) at(m, "linears", "layers.1.attn_o").get("steps")).remove(0)),
                 manifest("no steps", "steps 0", m -> ((ArrayNode) at(m, "linears", "layers.1.attn_o").get("steps")).set(0, 0)),
                 manifest("other steps", "has shape", m -> ((ArrayNode) at(m, "linears", "layers.1.attn_o").get("steps")).set(0, 1)),
+                manifest("permutation of two groups", "layers.0.attn_in.permutation is named twice", m -> at(m, "inputGroups", "layers.1.attn_in")
+                        .put("permutation", "layers.0.attn_in.permutation")),
+                manifest("permutation of two layers", "layers.0.k_permutation is named twice", m -> at(m, "attention", "layers", 1)
+                        .put("kPermutation", "layers.0.k_permutation")),
+                manifest("ranges of two layers", "layers.0.k_scale is named twice", m -> at(m, "attention", "layers", 1)
+                        .put("kScale", "layers.0.k_scale")),
+                manifest("not ASCII", "is the text '?', not an integer", m -> at(m, "architecture").put("heads", "\ud83d\ude00")),
+                manifest("long text", "is the text '" + "x".repeat(40) + "', not an integer", m -> at(m, "architecture").put("heads", "x".repeat(99))),
                 manifest("v mode", "'x', this version knows token and frozen", m -> at(m, "attention").put("vMode", "x")),
                 manifest("v mode without ranges", "vScale or Zero, but the mode is token", m -> at(m, "attention").put("vMode", "token")),
                 manifest("k ranges", "'x', this version knows separate and shared", m -> at(m, "attention").put("kRanges", "x")),
@@ -286,6 +294,22 @@ class DamageTest {
             node = step instanceof Integer i ? node.get(i) : node.get((String) step);
         }
         return (ObjectNode) node;
+    }
+
+    /** Version 1 does not know them, whatever they say. */
+    @Test
+    void firstVersionWithNewerFields() throws Exception {
+        Path first = Path.of(System.getProperty("spike4j.home", ".."), "weights-format/src/test/resources/golden/v1-spiking.s4j");
+        Files.createDirectories(dir);
+        S4jFile.open(Forge.of(first).write(dir.resolve("damaged.s4j"))).close();
+        for (Consumer<ObjectNode> change : List.<Consumer<ObjectNode>>of(
+                m -> at(m, "architecture").put("qkNorm", false),
+                m -> at(m, "inputGroups", "head_in").put("hadamard", false),
+                m -> at(m, "linears", "lm_head").putNull("steps"),
+                m -> at(m, "attention").put("vMode", "token"),
+                m -> at(m, "attention", "layers", 0).putNull("vScale"))) {
+            refused(Forge.of(first).manifest(change).bytes(), "manifest.json", "formatVersion 1 with fields of version 2");
+        }
     }
 
     @Test
