@@ -45,7 +45,7 @@ public final class SpikeModel implements AutoCloseable {
         var engine = SpikeEngine.builder().build();
         try {
             return engine.open(path, true);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             engine.close();
             throw e;
         }

@@ -10,6 +10,7 @@ import io.github.spike4j.weights.WeightFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** A LLaMA-family model as a list of phases. It knows shapes and descriptors, no backend and no thread. */
@@ -62,10 +63,14 @@ public final class LlamaModel {
         int d = a.headDim();
         int[] k = file.ints(own.kPermutation(), a.kvHeads() * d);
         int[] v = file.ints(own.vPermutation(), a.kvHeads() * d);
+        float[] kScale = scales(file, own.kScale());
+        int[] kZero = zeros(file, own.kZero());
+        float[] vScale = scales(file, own.vScale());
+        int[] vZero = zeros(file, own.vZero());
         // A page's size depends on the salient channels alone, so the offsets follow head by head.
         for (int h = 0; h < a.kvHeads(); h++) {
-            var head = new AttentionSpec.KvHead(slice(k, h, d), slice(v, h, d), scales(file, own.kScale(), h), zeros(file, own.kZero(), h),
-                    scales(file, own.vScale(), h), zeros(file, own.vZero(), h), own.kSalient()[h], own.vSalient()[h], offset);
+            var head = new AttentionSpec.KvHead(slice(k, h, d), slice(v, h, d), slice(kScale, h, d), slice(kZero, h, d), slice(vScale, h, d),
+                    slice(vZero, h, d), own.kSalient()[h], own.vSalient()[h], offset);
             heads.add(head);
             offset += new AttentionSpec(1, d, scores, false, all.qBits(), all.kBits(), all.vBits(), coding, List.of(head),
                     new AttentionSpec.Peer()).pageBytes(0);
@@ -78,19 +83,23 @@ public final class LlamaModel {
         }
     }
 
-    /** The frozen scales of a kv head, or null. */
-    private float[] scales(WeightFile file, String name, int head) {
-        int d = architecture.headDim();
-        return name == null ? null : java.util.Arrays.copyOfRange(file.floatArray(name, architecture.kvHeads() * d), head * d, (head + 1) * d);
+    /** Frozen scales of all kv heads, or null. */
+    private float[] scales(WeightFile file, String name) {
+        return name == null ? null : file.floatArray(name, architecture.kvHeads() * architecture.headDim());
     }
 
-    private int[] zeros(WeightFile file, String name, int head) {
-        int d = architecture.headDim();
-        return name == null ? null : slice(file.bytes(name, architecture.kvHeads() * d), head, d);
+    /** Frozen zero points of all kv heads, or null. */
+    private int[] zeros(WeightFile file, String name) {
+        return name == null ? null : file.bytes(name, architecture.kvHeads() * architecture.headDim());
     }
 
-    private static int[] slice(int[] all, int index, int length) {
-        return java.util.Arrays.copyOfRange(all, index * length, (index + 1) * length);
+    /** What is one head's. */
+    private static int[] slice(int[] all, int head, int d) {
+        return all == null ? null : Arrays.copyOfRange(all, head * d, (head + 1) * d);
+    }
+
+    private static float[] slice(float[] all, int head, int d) {
+        return all == null ? null : Arrays.copyOfRange(all, head * d, (head + 1) * d);
     }
 
     /** The shape. */
