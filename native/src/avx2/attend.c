@@ -97,17 +97,25 @@ static void score_panel(tile_t *t, int64_t first)
     }
 }
 
+/* Soft cap of scores [first, n). Apart: in one function with the loops of `weigh` it costs those registers. */
+__attribute__((noinline)) static void cap_scores(float *e, int64_t first, int64_t n, float cap)
+{
+    for (int64_t i = first; i < n; i += 8) {
+        _mm256_storeu_ps(e + i, softcap_ps(_mm256_loadu_ps(e + i), _mm256_set1_ps(cap)));
+    }
+}
+
 /* Scores of query q to its a; L and R. Lanes outside [from, to) become 0. */
 static void weigh(tile_t *t, int64_t q)
 {
     float *e = t->e + q * t->stride;
-    const int64_t n = t->to[q], first = t->from[q] / 8 * 8;
+    const int64_t n = t->to[q], from = t->from[q], first = from / 8 * 8;
     const __m256 lowest = _mm256_set1_ps(-INFINITY);
     int64_t i;
-    for (i = first; t->a->softcap > 0.0f && i < n; i += 8) {
-        _mm256_storeu_ps(e + i, softcap_ps(_mm256_loadu_ps(e + i), _mm256_set1_ps(t->a->softcap)));
+    if (t->a->softcap > 0.0f) {
+        cap_scores(e, first, n, t->a->softcap);
     }
-    for (i = first; i < t->from[q]; i++) {
+    for (i = first; i < from; i++) {
         e[i] = S4J_MUT(54, e[i], -INFINITY);
     }
     __m256 top8 = lowest;
@@ -126,8 +134,8 @@ static void weigh(tile_t *t, int64_t q)
         __m256i sum = _mm256_setzero_si256();
         for (i = b > first ? b : first; i < b + S4J_PAGE && i < n; i += 8) {
             __m256 x = exp_ps(_mm256_sub_ps(_mm256_loadu_ps(e + i), top)), s = _mm256_loadu_ps(s_v + i - b);
-            if (i + 8 > n || i < t->from[q]) {
-                const __m256 live = _mm256_castsi256_ps(_mm256_andnot_si256(lanes(t->from[q] - i), lanes(n - i)));
+            if (i + 8 > n || i < from) {
+                const __m256 live = _mm256_castsi256_ps(_mm256_andnot_si256(lanes(from - i), lanes(n - i)));
                 x = _mm256_and_ps(x, live);
                 s = _mm256_and_ps(s, live);
             }
