@@ -16,6 +16,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -277,12 +278,14 @@ class EngineTest {
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(4);
             var threads = new ArrayList<Thread>();
             var wrong = java.util.Collections.synchronizedList(new ArrayList<List<Integer>>());
+            var generations = new LongAdder();
             for (int k = 0; k < 8; k++) {
                 threads.add(Thread.ofPlatform().daemon().start(() -> {
                     while (System.nanoTime() < end) {
                         try (var session = model.newSession()) {
                             session.append(1);
-                            session.generate(hot(200)).result().join();
+                            session.generate(hot(50)).result().join(); // it draws POISON as the 107th token
+                            generations.increment();
                         }
                     }
                 }));
@@ -304,6 +307,7 @@ class EngineTest {
                 assertTrue(t.join(java.time.Duration.ofSeconds(20)), "an evaluation hangs");
             }
             assertEquals(List.of(), wrong);
+            assertTrue(generations.sum() >= 8, "generations: " + generations);
         }
     }
 

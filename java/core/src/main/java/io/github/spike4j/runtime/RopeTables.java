@@ -65,7 +65,11 @@ final class RopeTables implements AutoCloseable {
         if (growth == null && !exhausted && positions > current.positions / 2 && current.positions < most) {
             var from = current;
             int size = (int) Math.min(2L * from.positions, most);
-            growth = CompletableFuture.supplyAsync(() -> grown(from, size), task -> Thread.ofPlatform().daemon().name("spike4j-rope").start(task));
+            try {
+                growth = CompletableFuture.supplyAsync(() -> grown(from, size), task -> Thread.ofPlatform().daemon().name("spike4j-rope").start(task));
+            } catch (OutOfMemoryError e) { // no thread to be had
+                exhausted = true;
+            }
         }
     }
 
