@@ -94,6 +94,14 @@ final class Calibration implements AutoCloseable {
         return IntStream.range(0, n).map(i -> n == 1 ? 0 : (int) ((long) i * (tokens - length) / (n - 1))).toArray();
     }
 
+    /** Tasks that call kernels, on threads that are prepared for them (N0). */
+    private void compute(int count, IntConsumer task) {
+        workers.run(count, i -> {
+            kernels.prepareThread();
+            task.accept(i);
+        });
+    }
+
     private MemorySegment floats(long n) {
         return arena.allocate(4 * n, 64);
     }
@@ -288,7 +296,7 @@ final class Calibration implements AutoCloseable {
                 rmsNorm(x, ffnNorm, normed, false);
                 dense(weights.get(Site.FFN_IN), normed, gateUp, false);
                 site(Site.FFN_IN, normed, gateUp);
-                workers.run(Math.ceilDiv(length, ROWS), i -> kernels.glu(activation, gateUp, 2 * a.intermediate(), a.intermediate(), inner,
+                compute(Math.ceilDiv(length, ROWS), i -> kernels.glu(activation, gateUp, 2 * a.intermediate(), a.intermediate(), inner,
                         a.intermediate(), i * ROWS, Math.min(length, (i + 1) * ROWS)));
                 outputSite(Site.FFN_HIDDEN, inner, normed, ffnPostNorm, x);
                 done.accept(s + 1);
@@ -305,7 +313,7 @@ final class Calibration implements AutoCloseable {
         }
 
         private void rmsNorm(MemorySegment x, MemorySegment weight, MemorySegment y, boolean add) {
-            workers.run(Math.ceilDiv(length, ROWS), i -> finite(kernels.rmsNorm(x, a.hidden(), weight, a.hidden(), a.normEps(), y, a.hidden(), add,
+            compute(Math.ceilDiv(length, ROWS), i -> finite(kernels.rmsNorm(x, a.hidden(), weight, a.hidden(), a.normEps(), y, a.hidden(), add,
                     i * ROWS, Math.min(length, (i + 1) * ROWS))));
         }
 
@@ -313,7 +321,7 @@ final class Calibration implements AutoCloseable {
         private void headNorm(MemorySegment qkv, MemorySegment weight, int first, int n) {
             int d = a.headDim();
             int perRow = a.qkvRows() / d;
-            workers.run(length, t -> finite(kernels.rmsNorm(qkv, d, weight, d, a.normEps(), qkv, d, false, t * perRow + first,
+            compute(length, t -> finite(kernels.rmsNorm(qkv, d, weight, d, a.normEps(), qkv, d, false, t * perRow + first,
                     t * perRow + first + n)));
         }
 
@@ -324,7 +332,7 @@ final class Calibration implements AutoCloseable {
         }
 
         private void dense(DenseWeights w, MemorySegment x, MemorySegment y, boolean add) {
-            workers.run(Math.ceilDiv(w.rows(), ROWS), i -> {
+            compute(Math.ceilDiv(w.rows(), ROWS), i -> {
                 for (int t = 0; t < length; t += TOKENS) {
                     kernels.dense(w, x.asSlice(4L * t * w.channels()), w.channels(), Math.min(TOKENS, length - t),
                             y.asSlice(4L * t * w.rows()), w.rows(), add, i * ROWS, Math.min(w.rows(), (i + 1) * ROWS));
