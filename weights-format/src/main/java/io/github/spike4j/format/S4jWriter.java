@@ -3,6 +3,7 @@ package io.github.spike4j.format;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -195,6 +196,32 @@ public final class S4jWriter implements AutoCloseable {
     public void drop(String name) throws IOException {
         requireOpen();
         work.drop(name);
+    }
+
+    /** Where the file will be. */
+    public Path path() {
+        return out;
+    }
+
+    /** The tensors written so far, in order. */
+    public List<TensorInfo> tensors() {
+        return written.values().stream().map(Block::tensor).toList();
+    }
+
+    /**
+     * Maps a tensor that is written.
+     *
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    public MemorySegment map(String tensor, Arena arena) throws IOException {
+        requireOpen();
+        int number = List.copyOf(written.keySet()).indexOf(tensor);
+        if (number < 0) {
+            throw new IllegalArgumentException("no tensor " + tensor + " is written");
+        }
+        try (FileChannel channel = FileChannel.open(work.block(number), StandardOpenOption.READ)) {
+            return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+        }
     }
 
     /** Adds a small entry such as {@code tokenizer.json}; entries are written in the order of their names. */

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -128,6 +130,24 @@ class ResumeTest {
             writer.suspend();
         }
         assertEquals(List.of("model.s4j", "whole.s4j"), names(dir), "nothing to keep");
+    }
+
+    /** Tensors of this writer and restored ones alike. */
+    @Test
+    void whatIsWrittenCanBeRead() throws Exception {
+        try (S4jWriter writer = S4jWriter.resume(out, "job", false)) {
+            go(writer, 2);
+            writer.suspend();
+        }
+        try (S4jWriter writer = S4jWriter.resume(out, "job", false); Arena arena = Arena.ofConfined()) {
+            assertEquals(2, go(writer, 3));
+            var tensors = writer.tensors();
+            assertEquals(samples.tensors.subList(0, 3 * BLOCK).stream().map(TensorInfo::name).toList(), tensors.stream().map(TensorInfo::name).toList());
+            for (TensorInfo t : tensors) {
+                assertArrayEquals(samples.data.get(t.name()), writer.map(t.name(), arena).toArray(ValueLayout.JAVA_BYTE), t.name());
+            }
+            assertThrows(IllegalArgumentException.class, () -> writer.map(samples.tensors.get(3 * BLOCK).name(), arena));
+        }
     }
 
     /** Every kind of damage that a power cut does, and worse: the block is written again. */

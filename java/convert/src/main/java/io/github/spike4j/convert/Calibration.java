@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
+import io.github.spike4j.SpikeException;
 import io.github.spike4j.convert.importer.Matrix;
 import io.github.spike4j.convert.importer.Checkpoint;
 import io.github.spike4j.convert.importer.Checkpoint.Weight;
@@ -22,6 +23,8 @@ import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.Kernels;
 import io.github.spike4j.kernels.Numerics;
+import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.runtime.BlockRunner;
 
 /**
  * Runs the unquantized checkpoint over segments of text, block by block, and collects statistics of what enters each linear. Segments
@@ -29,7 +32,10 @@ import io.github.spike4j.kernels.Numerics;
  * has it; each is a context of its own.
  *
  * <p>The dense linears run on the fastest kernels here; all kernels give the same bits, and sums run over tokens in order, so the result
- * depends neither on the machine nor on the threads. Unlike the official code, later blocks see the input of the unquantized model.
+ * depends neither on the machine nor on the threads.
+ *
+ * <p>For the paper's saliency a block's input is, as in the official code, what the blocks before it make of the text as they were written:
+ * weights rounded, inputs, Q, K and V encoded, computed by the engine. Other recipes follow the unquantized model.
  */
 final class Calibration implements AutoCloseable {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT;
@@ -49,6 +55,8 @@ final class Calibration implements AutoCloseable {
     private final int[] tokens;
     private final int[] starts;
     private final S4jWriter work;
+    /** The blocks that are written, if the residual goes through them; else null. */
+    private final ModelFile written;
     /** The block whose input the residual is; -1: none's. */
     private int at = -1;
     private final Activation activation;
@@ -57,10 +65,12 @@ final class Calibration implements AutoCloseable {
     private final float[][] sin;
 
     /**
-     * @param starts first token of each segment
-     * @param work   keeps what is learned, for a later run
+     * @param starts  first token of each segment
+     * @param work    keeps what is learned, for a later run
+     * @param written has the blocks before the one calibrated, quantized, if these make its input; null: unquantized ones do
      */
-    Calibration(Checkpoint source, Recipe recipe, int[] tokens, int[] starts, int length, Kernels kernels, Workers workers, S4jWriter work) {
+    Calibration(Checkpoint source, Recipe recipe, int[] tokens, int[] starts, int length, Kernels kernels, Workers workers, S4jWriter work,
+            ModelFile written) {
         this.source = source;
         this.recipe = recipe;
         this.kernels = kernels;
@@ -71,6 +81,7 @@ final class Calibration implements AutoCloseable {
         this.tokens = tokens;
         this.starts = starts;
         this.work = work;
+        this.written = written;
         residual = floats((long) count * length * a.hidden());
         activation = Activation.of(a.activation());
         int half = a.headDim() / 2;
@@ -86,6 +97,11 @@ final class Calibration implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /** Whether a recipe has the paper's saliency, for which blocks see what quantized ones make. */
+    static boolean isPaper(Recipe recipe) {
+        return recipe.saliency() == Saliency.PAPER && recipe.salientShare() > 0;
     }
 
     /** First tokens of up to {@code count} segments, spread evenly; fewer where they would overlap. */
@@ -131,19 +147,58 @@ final class Calibration implements AutoCloseable {
      * @param done told how many segments are done
      */
     LayerStats layer(int layer, IntConsumer done) throws IOException {
-        if (at != layer) {
-            at = work.load(residual(layer), residual) ? layer : embed();
+        if (at < 0 || at != layer && (written == null || at != layer - 1)) {
+            at = loadResidual(layer);
         }
         while (at < layer) {
-            run(_ -> { }); // what an earlier run knew is damaged
+            advance();
+        }
+        if (written != null) {
+            work.save(residual(layer), residual);
+            if (layer > 0) {
+                work.drop(residual(layer - 1));
+            }
         }
         var stats = run(done);
-        if (at < a.layers()) {
+        if (written == null && at < a.layers()) {
             work.save(residual(at), residual);
         }
         work.save(statistics(layer), MemorySegment.ofArray(StatsBytes.of(stats)));
-        work.drop(residual(layer));
+        if (written == null) {
+            work.drop(residual(layer));
+        }
         return stats;
+    }
+
+    /** Loads the input of a block, or of the one before, or begins again if what an earlier run knew is damaged; tells which it is. */
+    private int loadResidual(int layer) throws IOException {
+        if (work.load(residual(layer), residual)) {
+            return layer;
+        }
+        return written != null && layer > 0 && work.load(residual(layer - 1), residual) ? layer - 1 : embed();
+    }
+
+    /** Makes the residual the input of the next block. */
+    private void advance() throws IOException {
+        if (written == null) {
+            run(_ -> { });
+            return;
+        }
+        try (var scope = Arena.ofShared();
+                var block = new BlockRunner(LlamaModel.block(written.written(scope), at), kernels, workers.threads(), length)) {
+            for (int s = 0; s < count; s++) {
+                block.run(segment(s));
+            }
+        } catch (SpikeException.NonFinite e) {
+            throw new ConversionException("calibration: the residual of the quantized layer " + at + " is not finite; are the weights sound?", e);
+        }
+        at++;
+    }
+
+    /** The residual of a segment. */
+    private MemorySegment segment(int s) {
+        long bytes = 4L * length * a.hidden();
+        return residual.asSlice(s * bytes, bytes);
     }
 
     private static String statistics(int layer) {
@@ -156,7 +211,11 @@ final class Calibration implements AutoCloseable {
 
     private LayerStats run(IntConsumer done) {
         try (var scope = Arena.ofShared()) {
-            return new Block(at++, scope).run(done);
+            var stats = new Block(at, scope).run(done);
+            if (written == null) {
+                at++;
+            }
+            return stats;
         }
     }
 
@@ -191,7 +250,7 @@ final class Calibration implements AutoCloseable {
                 largest = Math.max(largest, (long) shape[0] * shape[1]);
             }
         }
-        boolean paper = recipe.saliency() == Saliency.PAPER && recipe.salientShare() > 0;
+        boolean paper = isPaper(recipe);
         long token = 2L * a.hidden() + 3L * a.qkvRows() + 3L * a.intermediate();
         // weights of four bytes at most; the paper's saliency has them twice, and transposes by way of two arrays
         return 4 * ((long) segments * length * a.hidden() + length * token + (paper ? 2 * linears + 2 * largest : linears));
@@ -221,7 +280,7 @@ final class Calibration implements AutoCloseable {
         private final Map<Site, DenseWeights> weights = new EnumMap<>(Site.class);
         private final Map<Site, DenseWeights[]> back = new EnumMap<>(Site.class);
         private final KvStats kvStats = learned.kv();
-        private final boolean paper = recipe.saliency() == Saliency.PAPER && recipe.salientShare() > 0;
+        private final boolean paper = isPaper(recipe);
 
         Block(int layer, Arena scope) {
             this.layer = layer;
@@ -280,8 +339,10 @@ final class Calibration implements AutoCloseable {
             var gateUp = scope.allocate(4L * length * 2 * a.intermediate(), 64);
             var inner = scope.allocate(4L * length * a.intermediate(), 64);
             var kvSums = new KvSums();
+            // the unquantized block is only looked at, if its output is not the next one's input
+            var copy = written == null ? null : scope.allocate(4L * length * hidden, 64);
             for (int s = 0; s < count; s++) {
-                var x = residual.asSlice(4L * s * length * hidden, 4L * length * hidden);
+                var x = written == null ? segment(s) : copy.copyFrom(segment(s));
                 rmsNorm(x, attentionNorm, normed, false);
                 dense(weights.get(Site.ATTENTION_IN), normed, qkv, false);
                 site(Site.ATTENTION_IN, normed, qkv);

@@ -175,9 +175,10 @@ public final class Converter {
         var provenance = new TreeMap<>(source.provenance());
         var text = calibrationText(provenance);
         var writer = open(Job.of(request, source, provenance, license()));
+        var file = new ModelFile(writer, a, recipe);
         try (var calibration = text == null ? null
-                : new Calibration(source, recipe, text.ids(), text.starts(), text.length(), Kernels.of("auto"), workers, writer)) {
-            var file = new ModelFile(writer, a, recipe);
+                : new Calibration(source, recipe, text.ids(), text.starts(), text.length(), Kernels.of("auto"), workers, writer,
+                        Calibration.isPaper(recipe) ? file : null)) {
             write(file, calibration);
             begin("assemble");
             file.finish(tokenizer, provenance, license());

@@ -1,6 +1,7 @@
 package io.github.spike4j.convert;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -29,6 +30,7 @@ import io.github.spike4j.format.S4jWriter;
 import io.github.spike4j.format.Segment;
 import io.github.spike4j.format.TensorInfo;
 import io.github.spike4j.format.TokenizerInfo;
+import io.github.spike4j.weights.WeightFile;
 
 /** The file being written: tensors go out as they come, the manifest grows. Without a writer it only plans: data is not looked at. */
 final class ModelFile {
@@ -59,6 +61,17 @@ final class ModelFile {
     /** Writes something. */
     interface Action {
         void run() throws IOException;
+    }
+
+    /** What is written so far, mapped into {@code arena}. */
+    WeightFile written(Arena arena) {
+        return WeightFile.unfinished(writer.path(), manifest(null, null, null).withTensors(writer.tensors()), tensor -> {
+            try {
+                return writer.map(tensor, arena);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
     }
 
     // ---- blocks --------------------------------------------------------------------------------------------------------

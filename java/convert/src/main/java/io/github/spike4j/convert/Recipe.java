@@ -78,7 +78,7 @@ public record Recipe(String name, Compute compute, int weightBits, int activatio
 
     /** Score of a channel. */
     public enum Saliency {
-        /** The paper's: mean over tokens of x * ((x W^T) W). */
+        /** The paper's: mean over tokens of x * ((x W^T) W), where x is what the quantized blocks before make of the text. */
         PAPER,
         /** Largest |x|. */
         MAX,

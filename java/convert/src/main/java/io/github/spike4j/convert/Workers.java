@@ -19,6 +19,10 @@ final class Workers implements AutoCloseable {
                 : Executors.newFixedThreadPool(threads - 1, Thread.ofPlatform().daemon().name("spike4j-convert-", 0).factory());
     }
 
+    int threads() {
+        return threads;
+    }
+
     /** Runs tasks 0 to {@code count - 1} and waits; the first failure is thrown. */
     void run(int count, IntConsumer task) {
         var next = new AtomicInteger();

@@ -102,7 +102,7 @@ class CalibrationTest {
         try (var source = Featured.of(Checkpoint.open(new TinyModel(false, true).huggingFace(dir, "F32", 1)));
                 var workers = new Workers(2);
                 var work = S4jWriter.create(dir.resolve("x.s4j"));
-                var calibration = new Calibration(source, recipe, ids, starts, LENGTH, Kernels.of("auto"), workers, work)) {
+                var calibration = new Calibration(source, recipe, ids, starts, LENGTH, Kernels.of("auto"), workers, work, null)) {
             var expected = new double[TinyModel.LAYERS][Site.values().length][];
             var naive = new NaiveModel(source, (linear, layer, x) -> {
                 for (var site : Site.values()) {

@@ -26,6 +26,16 @@ public final class LlamaModel {
      * @throws SpikeException.UnsupportedModel if the model needs what this version lacks
      */
     public LlamaModel(WeightFile file) {
+        this(file, 0, file.manifest().architecture().layers(), true);
+    }
+
+    /** One block of a model: from residual to residual, its parts alone need be there. */
+    public static LlamaModel block(WeightFile file, int layer) {
+        return new LlamaModel(file, layer, layer + 1, false);
+    }
+
+    /** @param ends whether what is before and after the blocks is there too */
+    private LlamaModel(WeightFile file, int first, int end, boolean ends) {
         var manifest = file.manifest();
         architecture = manifest.architecture();
         if (!architecture.family().equals("llama")) {
@@ -34,14 +44,14 @@ public final class LlamaModel {
         dense = manifest.compute().equals("dense");
         attention = new ArrayList<>();
         long offset = 0;
-        for (int l = 0; l < architecture.layers(); l++) {
+        for (int l = first; l < end; l++) {
             var spec = attention(file, l, offset);
             attention.add(spec);
             var last = spec.kvHeads().getLast();
             offset = last.pageOffset() + spec.pageBytes(spec.kvHeads().size() - 1);
         }
         blockBytes = offset;
-        phases = List.copyOf(new Builder(file).phases());
+        phases = List.copyOf(new Builder(file).phases(first, end, ends));
     }
 
     private AttentionSpec attention(WeightFile file, int layer, long offset) {
@@ -158,7 +168,7 @@ public final class LlamaModel {
         return phases;
     }
 
-    /** The attention of each layer. */
+    /** The attention of each of its layers. */
     public List<AttentionSpec> attention() {
         return attention;
     }
@@ -242,20 +252,25 @@ public final class LlamaModel {
             this.file = file;
         }
 
-        List<Phase> phases() {
+        List<Phase> phases(int first, int end, boolean ends) {
             var a = architecture;
-            list.add(new Phase.Embed(file.tensor("embedding"), file.isBf16("embedding"), a.embeddingScale()));
-            for (int l = 0; l < a.layers(); l++) {
+            if (ends) {
+                list.add(new Phase.Embed(file.tensor("embedding"), file.isBf16("embedding"), a.embeddingScale()));
+            }
+            for (int l = first; l < end; l++) {
                 var name = "layers." + l + ".";
                 inputs(l, "attn_in", norm(name + "attn_norm", Buffer.RESIDUAL), Buffer.QKV, false,
                         fused(name + "attn_qkv", name + "attn_q", name + "attn_k", name + "attn_v"));
-                list.add(new Phase.Append(l, attention.get(l), a.layerRopes().get(l), a.qkNorm() ? file.tensor(name + "q_norm") : null,
+                list.add(new Phase.Append(l, attention.get(l - first), a.layerRopes().get(l), a.qkNorm() ? file.tensor(name + "q_norm") : null,
                         a.qkNorm() ? file.tensor(name + "k_norm") : null));
-                list.add(new Phase.Attend(l, attention.get(l)));
+                list.add(new Phase.Attend(l, attention.get(l - first)));
                 branch(l, "attn_out", new Phase.Source.Plain(Buffer.ATTENTION), name + "attn_o", name + "attn_post_norm");
                 inputs(l, "ffn_in", norm(name + "ffn_norm", Buffer.RESIDUAL), Buffer.GATE_UP, false,
                         fused(name + "ffn_gate_up", name + "ffn_gate", name + "ffn_up"));
                 branch(l, "ffn_hidden", new Phase.Source.Gated(Activation.of(a.activation())), name + "ffn_down", name + "ffn_post_norm");
+            }
+            if (!ends) {
+                return list;
             }
             list.add(new Phase.Select());
             inputs(-1, "head_in", norm("final_norm", Buffer.HEAD), Buffer.LOGITS, false, List.of("lm_head"));

@@ -39,7 +39,7 @@ final class Executor implements AutoCloseable, Team.Job {
         ropes = new RopeTables(model);
         phases = model.phases().toArray(Phase[]::new);
         int first = 0;
-        while (!(phases[first] instanceof Phase.Select)) {
+        while (first < phases.length && !(phases[first] instanceof Phase.Select)) {
             first++;
         }
         firstSelected = first;
@@ -101,6 +101,11 @@ final class Executor implements AutoCloseable, Team.Job {
     /** Logits of the selected rows, [selected][vocab]. */
     MemorySegment logits() {
         return workspace.floats(Buffer.LOGITS);
+    }
+
+    /** The residual, [rows][hidden]: what a single block starts from, and what the phases before the logits leave. */
+    MemorySegment residual() {
+        return workspace.floats(Buffer.RESIDUAL);
     }
 
     /** Positions that the table reaches. */

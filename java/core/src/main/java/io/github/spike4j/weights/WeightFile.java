@@ -6,6 +6,7 @@ import io.github.spike4j.format.InputGroup;
 import io.github.spike4j.format.Manifest;
 import io.github.spike4j.format.S4jFile;
 import io.github.spike4j.format.S4jFormatException;
+import io.github.spike4j.format.TensorInfo;
 import io.github.spike4j.kernels.DenseWeights;
 import io.github.spike4j.kernels.GifSpec;
 import io.github.spike4j.kernels.SpikeWeights;
@@ -16,19 +17,38 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
-/** An open {@code .s4j} file as kernel descriptors; their memory is the mapping itself. */
+/** An open {@code .s4j} file, or what is written of one, as kernel descriptors; their memory is the mapping itself. */
 public final class WeightFile implements AutoCloseable {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Path path;
+    private final Manifest manifest;
+    private final Function<String, MemorySegment> tensors;
+    /** Null for a file that is being written. */
     private final S4jFile file;
+    private final Map<String, TensorInfo> infos = new HashMap<>();
     private final Map<String, GifSpec> specs = new HashMap<>();
 
-    private WeightFile(Path path, S4jFile file) {
+    private WeightFile(Path path, Manifest manifest, Function<String, MemorySegment> tensors, S4jFile file) {
         this.path = path;
+        this.manifest = manifest;
+        this.tensors = tensors;
         this.file = file;
+        manifest.tensors().forEach(t -> infos.put(t.name(), t));
+    }
+
+    /**
+     * What is written of a file; nothing is checked.
+     *
+     * @param path     for messages
+     * @param manifest the parts and tensors so far
+     * @param tensors  their memory by name
+     */
+    public static WeightFile unfinished(Path path, Manifest manifest, Function<String, MemorySegment> tensors) {
+        return new WeightFile(path, manifest, tensors, null);
     }
 
     /**
@@ -38,7 +58,8 @@ public final class WeightFile implements AutoCloseable {
      */
     public static WeightFile open(Path path) {
         try {
-            return new WeightFile(path, S4jFile.open(path));
+            var file = S4jFile.open(path);
+            return new WeightFile(path, file.manifest(), file::tensor, file);
         } catch (S4jFormatException e) {
             throw new SpikeException.Format(e.getMessage(), e);
         }
@@ -46,7 +67,7 @@ public final class WeightFile implements AutoCloseable {
 
     /** The manifest. */
     public Manifest manifest() {
-        return file.manifest();
+        return manifest;
     }
 
     /** Bytes of all tensors. */
@@ -57,7 +78,7 @@ public final class WeightFile implements AutoCloseable {
     /** A small entry such as {@code tokenizer.json}, or null if there is none. */
     public byte[] entry(String name) {
         try {
-            return file.entries().contains(name) ? file.entry(name) : null;
+            return file != null && file.entries().contains(name) ? file.entry(name) : null;
         } catch (S4jFormatException e) {
             throw new SpikeException.Format(e.getMessage(), e);
         }
@@ -65,12 +86,12 @@ public final class WeightFile implements AutoCloseable {
 
     /** The memory of a tensor, whose shape the format checked. */
     public MemorySegment tensor(String name) {
-        return file.tensor(name);
+        return tensors.apply(name);
     }
 
     /** Whether a float tensor is bf16 rather than f32. */
     public boolean isBf16(String name) {
-        return file.info(name).encoding() == Encoding.BF16;
+        return infos.get(name).encoding() == Encoding.BF16;
     }
 
     /** An i32 tensor as an array. */
@@ -110,7 +131,7 @@ public final class WeightFile implements AutoCloseable {
      */
     public LinearWeights linear(String name) {
         var linear = manifest().linears().get(name);
-        var encoding = file.info(linear.weight()).encoding();
+        var encoding = infos.get(linear.weight()).encoding();
         try {
             var bias = optional(linear.bias());
             if (linear.input() == null) {
@@ -158,7 +179,7 @@ public final class WeightFile implements AutoCloseable {
     }
 
     private SpikeWeights.Layout layout(String name) {
-        return switch (file.info(name).layout()) {
+        return switch (infos.get(name).layout()) {
             case R16 -> SpikeWeights.Layout.R16;
             case C1 -> SpikeWeights.Layout.C1;
             case P64 -> SpikeWeights.Layout.P64;
@@ -171,9 +192,11 @@ public final class WeightFile implements AutoCloseable {
         return path;
     }
 
-    /** Unmaps. The descriptors must not be used any more. */
+    /** Unmaps an open file. The descriptors must not be used any more. */
     @Override
     public void close() {
-        file.close();
+        if (file != null) {
+            file.close();
+        }
     }
 }
