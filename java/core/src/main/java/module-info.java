@@ -7,5 +7,8 @@ module io.github.spike4j {
 
     exports io.github.spike4j;
     exports io.github.spike4j.kernels;
+    exports io.github.spike4j.model to io.github.spike4j.convert;
+    exports io.github.spike4j.runtime to io.github.spike4j.convert;
     exports io.github.spike4j.tokenizer to io.github.spike4j.convert;
+    exports io.github.spike4j.weights to io.github.spike4j.convert;
 }
