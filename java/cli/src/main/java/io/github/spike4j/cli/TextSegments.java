@@ -19,11 +19,13 @@ import picocli.CommandLine.Spec.Target;
  */
 final class TextSegments {
 
+    private static final int DEFAULT_SEQ = 1024;
+
     @Option(names = "--text", required = true, paramLabel = "FILE", description = "UTF-8 text.")
     private Path text;
 
-    @Option(names = "--seq", required = true, paramLabel = "N", description = "Tokens of a segment.")
-    private int seq;
+    @Option(names = "--seq", paramLabel = "N", description = "Tokens of a segment. Default: 1024, fewer if the context or the text has fewer.")
+    private Integer seq;
 
     @Option(names = "--segments", paramLabel = "N", description = "Only N segments, spread evenly over the text. Default: all.")
     private Integer segments;
@@ -37,11 +39,12 @@ final class TextSegments {
 
     /** Checks the options that need no model. */
     void check() {
-        EngineOptions.usage(seq >= 2, spec, "--seq must be 2 or more, not " + seq);
+        EngineOptions.usage(seq == null || seq >= 2, spec, "--seq must be 2 or more, not " + seq);
         EngineOptions.usage(segments == null || segments >= 1, spec, "--segments must be 1 or more, not " + segments);
         EngineOptions.usage(List.of("auto", "on", "off").contains(bos), spec, "--bos must be auto, on or off, not " + bos);
     }
 
+    /** Tokens of a segment; not before {@link #cut}. */
     int seq() {
         return seq;
     }
@@ -79,6 +82,9 @@ final class TextSegments {
      * @param context positions that the model has
      */
     List<int[]> cut(int[] ids, int context) {
+        if (seq == null) {
+            seq = Math.max(2, Math.min(DEFAULT_SEQ, Math.min(context, ids.length)));
+        }
         EngineOptions.usage(seq <= context, spec, "--seq must be at most " + context + ", the model's context, not " + seq);
         var all = ids.length / seq;
         if (all == 0) {

@@ -79,7 +79,6 @@ class BadFilesTest {
             Cli.run("convert", text, "--recipe", "f32", "--dry-run", "--context", context).fails(2, "--context", context);
         }
         Cli.run("perplexity", text, "--seq", 16).fails(2, "--text");
-        Cli.run("perplexity", text, "--text", text).fails(2, "--seq");
     }
 
     /** Of convert and bench alike: a recipe is an option. */

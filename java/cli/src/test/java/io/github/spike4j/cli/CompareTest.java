@@ -145,6 +145,8 @@ class CompareTest {
         assertEquals(1.0, json.path("topTokenInTop5").asDouble());
         assertEquals(json.path("perplexityA").asDouble(), json.path("perplexityB").asDouble());
         assertEquals(2, json.path("segments").asInt());
+        var defaults = Cli.run("compare", a, a, "--text", text, "--json");
+        assertEquals(64, JsonMapper.shared().readTree(defaults.out()).path("seq").asInt()); // the models' context
         var people = Cli.run("compare", a, a, "--text", text, "--seq", SEQ);
         assertTrue(people.code() == 0 && people.out().contains("KL divergence 0.000000"), people.toString());
     }

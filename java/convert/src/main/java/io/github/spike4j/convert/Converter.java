@@ -87,6 +87,9 @@ public final class Converter {
         if (!request.overwrite() && Files.exists(request.out())) {
             throw new ConversionException(request.out() + ": the file exists already; remove it or choose another name");
         }
+        if (isInput(request)) {
+            throw new ConversionException(input(request));
+        }
         if (request.recipe().needsCalibration() && request.calibration() == null) {
             throw new RecipeException(noCalibration(request.recipe()));
         }
@@ -118,6 +121,9 @@ public final class Converter {
     }
 
     private ConvertPlan plan(List<String> problems) throws IOException {
+        if (isInput(request)) {
+            problems.add(input(request));
+        }
         if (recipe.needsCalibration() && request.calibration() == null) {
             problems.add(noCalibration(recipe));
         }
@@ -134,6 +140,23 @@ public final class Converter {
         long memory = (128L << 20) + file.largest() + (text == null ? 0 : Calibration.memory(a, recipe, text.starts().length, text.length()));
         return new ConvertPlan(a, Checkpoint.parameters(a), bytes, 2 * bytes, memory, source.tokenizer(), source.chatTemplate() != null, license(),
                 List.copyOf(warnings), problems);
+    }
+
+    /** Whether what is to be replaced is the source, lies among its files and is no {@code .s4j}, or is the calibration text. */
+    private static boolean isInput(ConvertRequest request) {
+        try {
+            var out = request.out().toRealPath();
+            var source = request.source().toRealPath();
+            var folder = Files.isDirectory(source) ? source : source.getParent();
+            return out.equals(source) || out.getParent().equals(folder) && !out.toString().endsWith(".s4j")
+                    || request.calibration() != null && out.equals(request.calibration().toRealPath());
+        } catch (IOException absent) {
+            return false; // nothing to replace, or nothing to read: that is said when it is opened
+        }
+    }
+
+    private static String input(ConvertRequest request) {
+        return request.out() + ": the conversion may read this file; choose another name for what it writes";
     }
 
     private static String noCalibration(Recipe recipe) {

@@ -288,6 +288,19 @@ class ConvertTest {
     }
 
     @Test
+    void itsOwnInputIsNotReplaced() throws IOException {
+        var config = source.resolve("config.json");
+        var before = Files.readString(config);
+        fails(ConvertRequest.of(source, config, Recipes.named("w4a4")).overwrite(true), "may read this file");
+        fails(ConvertRequest.of(source, text, Recipes.named("w4a4")).calibration(text).overwrite(true), "may read this file");
+        assertEquals(List.of(config + ": the conversion may read this file; choose another name for what it writes"),
+                Converter.plan(ConvertRequest.of(source, config, Recipes.named("w4a4")).overwrite(true)).problems());
+        assertEquals(before, Files.readString(config));
+        var out = Files.writeString(source.resolve("old.s4j"), "old");
+        Converter.convert(ConvertRequest.of(source, out, Recipes.named("w4a4")).overwrite(true), ProgressListener.none());
+    }
+
+    @Test
     void aFailureLeavesNothing() throws IOException {
         Arrays.fill(model.weights.get("model.layers.1.mlp.down_proj.weight"), 3, 4, Float.POSITIVE_INFINITY);
         model.huggingFace(source, "F32", 2);
