@@ -1,6 +1,7 @@
 package io.github.spike4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import picocli.CommandLine;
 
 /** What one run of the command gave, in this JVM or through the launcher. */
@@ -19,6 +21,18 @@ record Cli(int code, String out, String err) {
     static final Path HOME = Path.of(System.getProperty("spike4j.home", "../..")).toAbsolutePath().normalize();
 
     static final Path LAUNCHER = HOME.resolve("java/cli/spike4j");
+
+    /** Test data outside the repository: a test that needs it is skipped where it is absent, unless it is required. */
+    static Path shared(String name) {
+        var path = Path.of(System.getProperty("spike4j.shared.dir", "../../../shared"), name);
+        if (!Files.exists(path)) {
+            if ("required".equals(System.getProperty("spike4j.shared"))) {
+                fail(path + " is required, but not there");
+            }
+            Assumptions.abort(path + " is not there: test data outside the repository");
+        }
+        return path;
+    }
 
     /** Runs the command in this JVM. */
     static Cli run(Object... args) {

@@ -3,7 +3,6 @@ package io.github.spike4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,12 +33,7 @@ class EndToEndTest {
 
     @BeforeAll
     static void convert() {
-        if (!Files.isDirectory(STORIES)) {
-            if ("required".equals(System.getProperty("spike4j.shared"))) {
-                fail(STORIES + " is required, but not there");
-            }
-            Assumptions.abort(STORIES + " is not there: test data outside the repository");
-        }
+        Cli.shared("models/stories260k");
         dense = dir.resolve("dense.s4j");
         spiking = dir.resolve("spiking.s4j");
         var run = Cli.run("convert", STORIES.resolve("stories260K.bin"), "-o", dense, "--recipe", "f32", "--license", "MIT", "--json");

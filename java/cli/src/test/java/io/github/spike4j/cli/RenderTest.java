@@ -3,13 +3,11 @@ package io.github.spike4j.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
 
 import io.github.spike4j.convert.tokenizer.TokenizerSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.json.JsonMapper;
@@ -75,11 +73,7 @@ class RenderTest {
 
     @Test
     void aRealModelsTextAndTokens() throws IOException {
-        var folder = Path.of(System.getProperty("spike4j.shared.dir", "../../../shared"), "models/smollm2-135m-instruct");
-        if (!Files.isDirectory(folder)) {
-            if ("required".equals(System.getProperty("spike4j.shared"))) fail(folder + " is required, but not there");
-            Assumptions.abort(folder + " is not there: test data outside the repository");
-        }
+        var folder = Cli.shared("models/smollm2-135m-instruct");
         var model = folder.resolve("SmolLM2-135M-Instruct.Q4_1.gguf");
         var tokenizer = TokenizerSource.open(model);
         int conversations = 0;

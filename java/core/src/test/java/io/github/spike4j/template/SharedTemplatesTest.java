@@ -3,38 +3,31 @@ package io.github.spike4j.template;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
 
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import io.github.spike4j.tokenizer.SharedData;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Templates of real models, rendered as Hugging Face renders them. */
 class SharedTemplatesTest {
-    private static final Path FOLDER = Path.of(System.getProperty("spike4j.shared.dir", "../../../shared")).resolve("templates");
-
     @TestFactory
     Stream<DynamicTest> asHuggingFaceRendersThem() throws Exception {
-        if (!Files.isDirectory(FOLDER)) {
-            if ("required".equals(System.getProperty("spike4j.shared"))) fail(FOLDER + " is required, but not there");
-            Assumptions.abort(FOLDER + " is not there: test data outside the repository");
-        }
-        var json = JsonMapper.shared().readTree(FOLDER.resolve("expected.json").toFile());
+        var folder = SharedData.path("templates");
+        var json = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());
         var cases = JsonMapper.shared().convertValue(json.get("cases"), new TypeReference<Map<String, Map<String, Object>>>() {});
         var expected = JsonMapper.shared().convertValue(json.get("expected"), new TypeReference<Map<String, Map<String, Map<String, String>>>>() {});
         assertEquals(11, expected.size());
         return expected.entrySet().stream().flatMap(t -> t.getValue().entrySet().stream()
                 .map(c -> DynamicTest.dynamicTest(t.getKey() + " " + c.getKey(),
-                        () -> check(Files.readString(FOLDER.resolve(t.getKey())), cases.get(c.getKey()), c.getValue()))));
+                        () -> check(Files.readString(folder.resolve(t.getKey())), cases.get(c.getKey()), c.getValue()))));
     }
 
     private static void check(String source, Map<String, Object> conversation, Map<String, String> expected) {

@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /** Test data outside the repository: a test that needs it is skipped where it is absent, unless it is required. */
-final class SharedData {
+public final class SharedData {
     static final String NOVELWIKI = "models/novelwiki-29m/tokenizer.json";
     static final String MISTRAL = "tokenizers/llama2-hf/tokenizer.json";
     static final String LLAMA3 = "tokenizers/llama3/tokenizer.json";
@@ -20,7 +20,7 @@ final class SharedData {
 
     private SharedData() {}
 
-    static Path path(String name) {
+    public static Path path(String name) {
         Path path = Path.of(System.getProperty("spike4j.shared.dir", "../../../shared"), name);
         if (!Files.exists(path)) {
             String message = "test data " + name + " is not in " + path.getParent() + " (-Dspike4j.shared.dir=...)";

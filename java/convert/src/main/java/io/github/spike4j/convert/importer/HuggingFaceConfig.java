@@ -418,14 +418,7 @@ final class HuggingFaceConfig {
 
     /** @param otherwise if it is absent; null: it must be there */
     int integer(String field, Integer otherwise) {
-        var n = config.path(field);
-        if ((n.isMissingNode() || n.isNull()) && otherwise != null) {
-            return otherwise;
-        }
-        if (!n.isIntegralNumber() || !n.canConvertToInt()) {
-            throw bad(field + (n.isMissingNode() ? " is missing" : " is " + Sources.printable(n.toString()) + ", not an integer"));
-        }
-        return n.intValue();
+        return Sources.integer(where, field, config.path(field), otherwise);
     }
 
     private double number(String field, double otherwise) {
@@ -433,13 +426,7 @@ final class HuggingFaceConfig {
     }
 
     private double number(JsonNode n, String field, Double otherwise) {
-        if ((n.isMissingNode() || n.isNull()) && otherwise != null) {
-            return otherwise;
-        }
-        if (!n.isNumber() || !Double.isFinite(n.doubleValue())) {
-            throw bad(field + (n.isMissingNode() ? " is missing" : " is " + Sources.printable(n.toString()) + ", not a number"));
-        }
-        return n.doubleValue();
+        return Sources.number(where, field, n, otherwise);
     }
 
     private double positive(JsonNode n, String field, Double otherwise) {

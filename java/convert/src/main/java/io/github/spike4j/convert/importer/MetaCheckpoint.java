@@ -132,25 +132,11 @@ final class MetaCheckpoint implements Checkpoint {
     }
 
     private int integer(String field, Integer otherwise) {
-        var n = params.path(field);
-        if ((n.isMissingNode() || n.isNull()) && otherwise != null) {
-            return otherwise;
-        }
-        if (!n.isIntegralNumber() || !n.canConvertToInt()) {
-            throw bad(field + (n.isMissingNode() ? " is missing" : " is " + Sources.printable(n.toString()) + ", not an integer"));
-        }
-        return n.intValue();
+        return Sources.integer(where, field, params.path(field), otherwise);
     }
 
     private double number(String field, double otherwise) {
-        var n = params.path(field);
-        if (n.isMissingNode() || n.isNull()) {
-            return otherwise;
-        }
-        if (!n.isNumber()) {
-            throw bad(field + " is " + Sources.printable(n.toString()) + ", not a number");
-        }
-        return n.doubleValue();
+        return Sources.number(where, field, params.path(field), otherwise);
     }
 
     private ConversionException bad(String what) {

@@ -81,6 +81,32 @@ public final class Sources {
         return line.length() <= 200 ? line : line.substring(0, 200) + "...";
     }
 
+    /** A field of a settings file. @param otherwise if it is absent; null: it must be there */
+    static int integer(String where, String field, JsonNode n, Integer otherwise) {
+        if ((n.isMissingNode() || n.isNull()) && otherwise != null) {
+            return otherwise;
+        }
+        if (!n.isIntegralNumber() || !n.canConvertToInt()) {
+            throw notA("an integer", where, field, n);
+        }
+        return n.intValue();
+    }
+
+    /** As {@link #integer}, a finite number. */
+    static double number(String where, String field, JsonNode n, Double otherwise) {
+        if ((n.isMissingNode() || n.isNull()) && otherwise != null) {
+            return otherwise;
+        }
+        if (!n.isNumber() || !Double.isFinite(n.doubleValue())) {
+            throw notA("a number", where, field, n);
+        }
+        return n.doubleValue();
+    }
+
+    private static ConversionException notA(String what, String where, String field, JsonNode n) {
+        return new ConversionException(where + ": " + field + (n.isMissingNode() ? " is missing" : " is " + printable(n.toString()) + ", not " + what));
+    }
+
     /** One line about an exception whose message may be just a path, or long. */
     public static String reason(Exception e) {
         return switch (e) {
