@@ -146,11 +146,13 @@ class ChatCommandTest {
     void ctrlCStopsTheAnswerAndNotTheProgram() throws IOException, InterruptedException {
         Assumptions.assumeTrue(Files.isExecutable(Path.of("/usr/bin/script")), "script (util-linux) is not there: it makes a pseudo-terminal");
         for (var ctrlCEnds : new boolean[] {false, true}) {
-            var java = String.join(" ", Path.of(System.getProperty("java.home"), "bin/java").toString(), "--add-modules=jdk.incubator.vector",
+            // exec: a shell that stays above the program may die of the ctrl-C itself, after the program's end (dash does)
+            var java = "exec " + String.join(" ", Path.of(System.getProperty("java.home"), "bin/java").toString(), "--add-modules=jdk.incubator.vector",
                     "--enable-native-access=ALL-UNNAMED", "-cp", "'" + System.getProperty("java.class.path") + "'", "io.github.spike4j.cli.Main", "chat",
                     Cli.HOME.resolve("demo/novelwiki-29m.s4j").toString(), "--template", template.toString(), "--temp", "1", "--seed", "1", "-n", "900");
             var builder = new ProcessBuilder("/usr/bin/script", "-qefc", java, "/dev/null").redirectErrorStream(true);
             builder.environment().put("TERM", "dumb");
+            builder.environment().put("SHELL", "/bin/sh"); // script takes the user's otherwise
             var process = builder.start();
             try (var in = process.getOutputStream(); var out = process.getInputStream()) {
                 var seen = new StringBuilder();
