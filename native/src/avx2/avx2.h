@@ -129,7 +129,17 @@ S4J_INLINE void mac_u8(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const i
             : [w0] "x"(w0), [w1] "x"(w1), [x] "m"(*(const int8_t(*)[4])x));
 }
 
-/* The same for pairs of s16 at x and in w, in int32 lanes. */
+/* The same with nothing to add to. */
+S4J_INLINE void mul_u8(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const int8_t *x)
+{
+    __asm__("vpbroadcastd %[x], %[a1]\n\t"
+            "vpmaddubsw %[a1], %[w0], %[a0]\n\t"
+            "vpmaddubsw %[a1], %[w1], %[a1]"
+            : [a0] "=&x"(*a0), [a1] "=&x"(*a1)
+            : [w0] "x"(w0), [w1] "x"(w1), [x] "m"(*(const int8_t(*)[4])x));
+}
+
+/* mac_u8 for pairs of s16 at x and in w, in int32 lanes. */
 S4J_INLINE void mac_s16(__m256i *a0, __m256i *a1, __m256i w0, __m256i w1, const int32_t *x)
 {
     __m256i d, u;

@@ -145,29 +145,53 @@ static void gemv(const panel_t *p, int32_t bits, const int8_t *x, int64_t xs, co
 
 /* ---- zero points and epilogue --------------------------------------------------------------------------------------- */
 
-/* D -= sum over groups of mw*zw * m*sum (+ at B = 8: mw*wsum * m*(128 - z)). zero, mult, sums: of the panel's group 0 of the
- * segment; zero_step: 16, or 0 with one zw a row. */
+/* D -= sum over groups of mw*zw * m*sum (+ at B = 8: mw*wsum * m*(128 - z)) for T tokens, whose sums stay in registers. zero, mult,
+ * sums: of the panel's group 0 of the segment; zero_step: 16, or 0 with one zw a row; i: index of the first token's group 0. */
+S4J_INLINE void zero_points_of(const int T, const s4j_segment *s, const uint8_t *zero, int64_t zero_step, const uint8_t *mult,
+                               const int32_t *wsum, const s4j_spikes *x, int64_t i, int64_t G, int32_t *D)
+{
+    __m256i v[4][2];
+    for (int t = 0; t < T; t++) {
+        v[t][0] = load(D + ROWS * t);
+        v[t][1] = load(D + ROWS * t + 8);
+    }
+    for (int64_t g = 0; g < s->groups; g++, i++) {
+        __m256i zw[2], ws[2];
+        for (int h = 0; h < 2; h++) {
+            __m256i mw = mult ? bytes_of(mult + ROWS * g + 8 * h) : _mm256_set1_epi32(1);
+            zw[h] = _mm256_mullo_epi32(mw, bytes_of(zero + zero_step * g + 8 * h));
+            ws[h] = s->bits == 8 ? _mm256_mullo_epi32(mw, load(wsum + ROWS * g + 8 * h)) : mw;
+        }
+#pragma GCC unroll 4
+        for (int t = 0; t < T; t++) {
+            const uint32_t m = (uint32_t)x->mult[i + t * G];
+            const __m256i sum = _mm256_set1_epi32((int32_t)(m * (uint32_t)x->sum[i + t * G]));
+            for (int h = 0; h < 2; h++) {
+                v[t][h] = _mm256_sub_epi32(v[t][h], _mm256_mullo_epi32(zw[h], sum));
+            }
+            if (s->bits == 8) {
+                const __m256i z = _mm256_set1_epi32((int32_t)(m * (S4J_MUT(33, 0u, 128u) - (uint32_t)x->zero[i + t * G])));
+                for (int h = 0; h < 2; h++) {
+                    v[t][h] = _mm256_add_epi32(v[t][h], _mm256_mullo_epi32(ws[h], z));
+                }
+            }
+        }
+    }
+    for (int t = 0; t < T; t++) {
+        store(D + ROWS * t, v[t][0]);
+        store(D + ROWS * t + 8, v[t][1]);
+    }
+}
+
 static void zero_points(const s4j_segment *s, const uint8_t *zero, int64_t zero_step, const uint8_t *mult, const int32_t *wsum,
                         const s4j_spikes *x, int64_t group, int64_t G, int64_t tokens, int64_t token, int32_t *D)
 {
-    for (int64_t g = 0; g < s->groups; g++) {
-        for (int h = 0; h < 2; h++) {
-            __m256i mw = mult ? bytes_of(mult + ROWS * g + 8 * h) : _mm256_set1_epi32(1);
-            __m256i zw = _mm256_mullo_epi32(mw, bytes_of(zero + zero_step * g + 8 * h));
-            __m256i ws = s->bits == 8 ? _mm256_mullo_epi32(mw, load(wsum + ROWS * g + 8 * h)) : mw;
-            for (int64_t t = 0; t < tokens; t++) {
-                int64_t i = (token + t) * G + group + g;
-                int32_t *d = D + ROWS * t + 8 * h;
-                uint32_t m = (uint32_t)x->mult[i];
-                __m256i v = load(d);
-                v = _mm256_sub_epi32(v, _mm256_mullo_epi32(zw, _mm256_set1_epi32((int32_t)(m * (uint32_t)x->sum[i]))));
-                if (s->bits == 8) {
-                    uint32_t z = m * (S4J_MUT(33, 0u, 128u) - (uint32_t)x->zero[i]);
-                    v = _mm256_add_epi32(v, _mm256_mullo_epi32(ws, _mm256_set1_epi32((int32_t)z)));
-                }
-                store(d, v);
-            }
-        }
+    int64_t i = token * G + group;
+    for (; tokens >= 4; tokens -= 4, i += 4 * G, D += 4 * ROWS) {
+        zero_points_of(4, s, zero, zero_step, mult, wsum, x, i, G, D);
+    }
+    for (; tokens > 0; tokens--, i += G, D += ROWS) {
+        zero_points_of(1, s, zero, zero_step, mult, wsum, x, i, G, D);
     }
 }
 

@@ -62,51 +62,84 @@ S4J_INLINE void unpack(int32_t bits, const uint8_t *data, int64_t k0, int64_t k1
     }
 }
 
+/* 8 k of a tile into int16 accumulators: `first` sets them. */
+S4J_INLINE void two_quads(const int T, const int first, const uint8_t *w, const int8_t *x0, const int8_t *x3, int64_t xs,
+                          __m256i acc[][2])
+{
+#pragma GCC unroll 2
+    for (int q = 0; q < 2; q++) {
+        __m256i w0 = load(w + 64 * q), w1 = load(w + 64 * q + 32);
+#pragma GCC unroll 6
+        for (int t = 0; t < T; t++) {
+            const int8_t *x = (t < 3 ? x0 + t * xs : x3 + (t - 3) * xs) + 4 * q;
+            if (first && q == 0) {
+                mul_u8(&acc[t][0], &acc[t][1], w0, w1, x);
+            } else {
+                mac_u8(&acc[t][0], &acc[t][1], w0, w1, x);
+            }
+        }
+    }
+}
+
+/* What widens a group's int16 sums to int32: m*mw (at most 16065) by token and half panel, in both halves of a dword. */
+S4J_INLINE void group_factors(const int T, const panel_t *p, const int32_t *mult, int64_t ms, int64_t g, __m256i f[][2])
+{
+    const __m256i one = _mm256_set1_epi16(1);
+    __m256i mw[2] = {one, one};
+    if (p->mult) {
+        mw[0] = pairs_of(p->mult + ROWS * g);
+        mw[1] = pairs_of(p->mult + ROWS * g + 8);
+    }
+    for (int t = 0; t < T; t++) {
+        __m256i m = mult ? _mm256_set1_epi16((int16_t)mult[t * ms + g]) : one;
+        for (int h = 0; h < 2; h++) {
+            f[t][h] = p->mult ? _mm256_mullo_epi16(mw[h], m) : m;
+        }
+    }
+}
+
+/* D[t][16] += the tile's sums over the next n * 8 k, which int16 holds. `whole`: they are all of group g, whose factors
+ * come after them, when registers are free; else the factors stand in f. */
+S4J_INLINE void step_u8(const int T, const int whole, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, int64_t n, const int32_t *mult,
+                        int64_t ms, int64_t g, __m256i f[][2], int32_t *D)
+{
+    const int8_t *x3 = T > 3 ? x + 3 * xs : x; /* two bases: x86 has no address of base + 5 * stride */
+    __m256i acc[TILE][2];
+    two_quads(T, 1, wb, x, x3, xs, acc);
+    while (--n > 0) {
+        two_quads(T, 0, wb += 128, x += 8, x3 += 8, xs, acc);
+    }
+    if (whole) {
+        group_factors(T, p, mult, ms, g, f);
+    }
+    for (int t = 0; t < T; t++) {
+        for (int h = 0; h < 2; h++) {
+            int32_t *d = D + ROWS * t + 8 * h;
+            store(d, _mm256_add_epi32(load(d), _mm256_madd_epi16(acc[t][h], f[t][h])));
+        }
+    }
+}
+
 /* D[t][16] += the tile's sums over k [k0, k1); wb: unpacked codes of k0, x: codes of channel 0 of the segment. */
 S4J_INLINE void tile_u8(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
                     int64_t ms, int64_t k0, int64_t k1, int32_t *D)
 {
-    for (int64_t k = k0; k < k1;) {
-        int64_t g = k / p->group;
-        int64_t e = min64(min64(k + p->budget, k1), (g + 1) * p->group);
-        __m256i acc[TILE][2];
-        for (int t = 0; t < T; t++) {
-            acc[t][0] = acc[t][1] = _mm256_setzero_si256();
+    x += k0;
+    for (int64_t k = k0, g = k0 / p->group; k < k1; g++) {
+        const int64_t end = min64((g + 1) * p->group, k1);
+        __m256i f[TILE][2];
+        if (p->budget >= end - k) {
+            step_u8(T, 1, p, wb, x, xs, (end - k) / 8, mult, ms, g, f, D);
+            wb += (end - k) * ROWS;
+            x += end - k;
+            k = end;
+            continue;
         }
-        const int8_t *x0 = x + k, *x3 = T > 3 ? x0 + 3 * xs : x0; /* two bases: x86 has no address of base + 5 * stride */
-        const uint8_t *w = wb + (k - k0) * ROWS;
-        for (int64_t n = (e - k) / 8; n > 0; n--, x0 += 8, x3 += 8, w += 128) {
-#pragma GCC unroll 2
-            for (int q = 0; q < 2; q++) {
-                __m256i w0 = load(w + 64 * q), w1 = load(w + 64 * q + 32);
-#pragma GCC unroll 6
-                for (int t = 0; t < T; t++) {
-                    mac_u8(&acc[t][0], &acc[t][1], w0, w1, (t < 3 ? x0 + t * xs : x3 + (t - 3) * xs) + 4 * q);
-                }
-            }
+        group_factors(T, p, mult, ms, g, f);
+        for (int64_t n; k < end; k += n, x += n, wb += n * ROWS) {
+            n = min64(p->budget, end - k);
+            step_u8(T, 0, p, wb, x, xs, n / 8, mult, ms, g, f, D);
         }
-        if (mult == NULL) {
-            const __m256i one = _mm256_set1_epi16(1);
-            for (int t = 0; t < T; t++) {
-                for (int h = 0; h < 2; h++) {
-                    int32_t *d = D + ROWS * t + 8 * h;
-                    store(d, _mm256_add_epi32(load(d), _mm256_madd_epi16(acc[t][h], one)));
-                }
-            }
-        } else {
-            __m256i mw[2];
-            mw[0] = p->mult ? pairs_of(p->mult + ROWS * g) : _mm256_set1_epi16(1);
-            mw[1] = p->mult ? pairs_of(p->mult + ROWS * g + 8) : mw[0];
-            for (int t = 0; t < T; t++) {
-                __m256i m = _mm256_set1_epi16((int16_t)mult[t * ms + g]);
-                for (int h = 0; h < 2; h++) {
-                    int32_t *d = D + ROWS * t + 8 * h;
-                    __m256i f = _mm256_mullo_epi16(mw[h], m);
-                    store(d, _mm256_add_epi32(load(d), _mm256_madd_epi16(acc[t][h], f)));
-                }
-            }
-        }
-        k = e;
     }
 }
 
