@@ -155,3 +155,15 @@ void fill(float *x, int64_t n, int pattern, int32_t levels)
         }
     }
 }
+
+const int32_t *random_perm(int64_t n)
+{
+    int32_t *perm = NEW(int32_t, n);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t j = rnd_in(0, i);
+        perm[i] = perm[j];
+        perm[j] = (int32_t)i;
+    }
+    seal(perm);
+    return perm;
+}

@@ -25,6 +25,8 @@ void buffers_release(void);
 /* A random fill of n floats in one of the pathological patterns; `levels` helps to build ties. */
 enum { FINITE_PATTERNS = 11, PATTERNS = 13 };
 void fill(float *x, int64_t n, int pattern, int32_t levels);
+/* A permutation of 0..n-1, sealed. */
+const int32_t *random_perm(int64_t n);
 
 /* ---- verdicts ---- */
 extern const s4j_kernels *base; /* what is right: the naive reference for scalar, scalar for every other tier */

@@ -17,18 +17,6 @@ typedef struct {
     float *rope;
 } batch;
 
-static const int32_t *random_perm(int64_t n)
-{
-    int32_t *perm = NEW(int32_t, n);
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t j = rnd_in(0, i);
-        perm[i] = perm[j];
-        perm[j] = (int32_t)i;
-    }
-    seal(perm);
-    return perm;
-}
-
 static const float *frozen_scales(int64_t d)
 {
     float *scale = NEW(float, d);

@@ -39,18 +39,6 @@ s4j_gif random_gif(gif_shape shape)
     return gif;
 }
 
-static const int32_t *random_perm(int64_t n)
-{
-    int32_t *perm = NEW(int32_t, n);
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t j = rnd_in(0, i);
-        perm[i] = perm[j];
-        perm[j] = (int32_t)i;
-    }
-    seal(perm);
-    return perm;
-}
-
 static void describe_gif(const s4j_gif *gif, int64_t rows, int pattern)
 {
     char text[400];

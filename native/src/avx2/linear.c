@@ -102,20 +102,7 @@ S4J_INLINE void gemv_s16(const int T, const panel_t *p, const int8_t *x, int64_t
                 acc[t][1] = _mm256_add_epi32(acc[t][1], _mm256_add_epi32(_mm256_madd_epi16(be, e), _mm256_madd_epi16(b, o)));
             }
         }
-        for (int t = 0; t < T; t++) {
-            for (int h = 0; h < 2; h++) {
-                int32_t *d = D + ROWS * t + 8 * h;
-                __m256i v = acc[t][h];
-                if (mult != NULL) {
-                    __m256i m = _mm256_set1_epi32(mult[t * ms + g]);
-                    if (p->mult != NULL) {
-                        m = _mm256_mullo_epi32(m, bytes_of(p->mult + ROWS * g + 8 * h));
-                    }
-                    v = _mm256_mullo_epi32(v, m);
-                }
-                store(d, _mm256_add_epi32(load(d), v));
-            }
-        }
+        add_group(T, p, mult, ms, g, acc, D);
     }
 }
 

@@ -156,6 +156,25 @@ S4J_INLINE void unpack_s16(const uint8_t *data, int64_t k0, int64_t k1, uint8_t 
     }
 }
 
+/* D[t][16] += a group's int32 sums times m*mw. */
+S4J_INLINE void add_group(const int T, const panel_t *p, const int32_t *mult, int64_t ms, int64_t g, __m256i acc[][2], int32_t *D)
+{
+    for (int t = 0; t < T; t++) {
+        for (int h = 0; h < 2; h++) {
+            int32_t *d = D + ROWS * t + 8 * h;
+            __m256i v = acc[t][h];
+            if (mult != NULL) {
+                __m256i m = _mm256_set1_epi32(mult[t * ms + g]);
+                if (p->mult != NULL) {
+                    m = _mm256_mullo_epi32(m, bytes_of(p->mult + ROWS * g + 8 * h));
+                }
+                v = _mm256_mullo_epi32(v, m);
+            }
+            store(d, _mm256_add_epi32(load(d), v));
+        }
+    }
+}
+
 S4J_INLINE void tile_s16(const int T, const panel_t *p, const uint8_t *wb, const int8_t *x, int64_t xs, const int32_t *mult,
                      int64_t ms, int64_t k0, int64_t k1, int32_t *D)
 {
@@ -189,20 +208,7 @@ S4J_INLINE void tile_s16(const int T, const panel_t *p, const uint8_t *wb, const
                 }
             }
         }
-        for (int t = 0; t < T; t++) {
-            for (int h = 0; h < 2; h++) {
-                int32_t *d = D + ROWS * t + 8 * h;
-                __m256i v = acc[t][h];
-                if (mult != NULL) {
-                    __m256i m = _mm256_set1_epi32(mult[t * ms + g]);
-                    if (p->mult != NULL) {
-                        m = _mm256_mullo_epi32(m, bytes_of(p->mult + ROWS * g + 8 * h));
-                    }
-                    v = _mm256_mullo_epi32(v, m);
-                }
-                store(d, _mm256_add_epi32(load(d), v));
-            }
-        }
+        add_group(T, p, mult, ms, g, acc, D);
         k = e;
     }
 }
