@@ -7,6 +7,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -67,6 +70,10 @@ public final class S4jFile implements AutoCloseable {
     }
 
     private static S4jFile open(Path file, boolean ram) throws S4jFormatException {
+        // to open a named pipe takes until somebody writes to it
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw new S4jFormatException(file, null, Files.isDirectory(file) ? "is a directory, not a file" : "is not a regular file");
+        }
         Arena arena = Arena.ofShared();
         S4jFile opened = null;
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -76,8 +83,10 @@ public final class S4jFile implements AutoCloseable {
             throw e;
         } catch (NoSuchFileException e) {
             throw new S4jFormatException(file, null, "no such file", e);
+        } catch (AccessDeniedException e) {
+            throw new S4jFormatException(file, null, "permission denied", e);
         } catch (IOException e) {
-            throw new S4jFormatException(file, null, "cannot be read: " + e.getMessage(), e);
+            throw new S4jFormatException(file, null, "cannot be read: " + (e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage()), e);
         } finally {
             if (opened == null) {
                 arena.close();

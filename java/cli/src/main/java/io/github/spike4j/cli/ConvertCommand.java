@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class ConvertCommand implements Callable<Integer> {
 
-    @Parameters(paramLabel = "SOURCE", description = "Hugging Face folder or llama2.c .bin.")
+    @Parameters(paramLabel = "SOURCE", description = "Hugging Face or Meta folder, GGUF file, or llama2.c .bin.")
     private Path source;
 
     @Option(names = {"-o", "--output"}, paramLabel = "OUT.s4j", description = "File to write; replaced if it exists.")
@@ -121,12 +121,9 @@ final class ConvertCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (threads < 1) {
-            throw new ParameterException(spec.commandLine(), "--threads must be 1 or more, not " + threads);
-        }
-        if (context != null && (context < 1 || context > ConvertRequest.MAX_CONTEXT)) {
-            throw new ParameterException(spec.commandLine(), "--context must be 1 to " + ConvertRequest.MAX_CONTEXT + ", not " + context);
-        }
+        EngineOptions.usage(threads >= 1 && threads <= 1024, spec, "--threads must be 1 to 1024, not " + threads);
+        EngineOptions.usage(context == null || context >= 1 && context <= ConvertRequest.MAX_CONTEXT, spec,
+                "--context must be 1 to " + ConvertRequest.MAX_CONTEXT + ", not " + context);
         if (output == null && !dryRun) {
             throw new ParameterException(spec.commandLine(), "Missing required option: '--output=OUT.s4j'");
         }

@@ -1,5 +1,6 @@
 package io.github.spike4j.cli;
 
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.concurrent.CompletionException;
 import picocli.CommandLine.ParameterException;
 
@@ -22,18 +24,19 @@ final class Failure extends RuntimeException {
     }
 
     /** The file, if it can be read; what is wrong otherwise. */
-    static Path readable(Path file) {
-        if (!Files.exists(file)) {
-            throw new Failure(file + ": no such file");
+    static Path readable(Path file) throws IOException {
+        if (file.toString().isEmpty()) {
+            throw new Failure("the name of a file is empty");
         }
+        Files.readAttributes(file, BasicFileAttributes.class); // tells absent from hidden by a folder's permissions
         if (!Files.isReadable(file)) {
-            throw new Failure(file + ": permission denied");
+            throw new AccessDeniedException(file.toString());
         }
         return file;
     }
 
     /** As {@link #readable}, and not a directory. */
-    static Path readableFile(Path file) {
+    static Path readableFile(Path file) throws IOException {
         if (Files.isDirectory(readable(file))) {
             throw new Failure(file + ": is a directory, not a file");
         }

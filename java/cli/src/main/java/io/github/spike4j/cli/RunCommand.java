@@ -5,6 +5,7 @@ import io.github.spike4j.Sampling;
 import io.github.spike4j.Session;
 import io.github.spike4j.SpikeEngine;
 import io.github.spike4j.SpikeModel;
+import io.github.spike4j.Statistics;
 import io.github.spike4j.format.S4jFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -99,7 +100,7 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /** The model that is named, or the demo model of the repository. */
-    static Path orDemo(Path file) {
+    static Path orDemo(Path file) throws IOException {
         if (file != null) {
             return Failure.readableFile(file);
         }
@@ -128,18 +129,19 @@ final class RunCommand implements Callable<Integer> {
             var promptSeconds = seconds(start);
             if (fork) {
                 try (var branch = session.fork()) {
-                    generate(engine, branch, others, text, ids, promptSeconds, sampling);
+                    generate(engine, branch, session.statistics(), others, text, ids, promptSeconds, sampling);
                 }
             } else {
-                generate(engine, session, others, text, ids, promptSeconds, sampling);
+                generate(engine, session, new Statistics(0, 0, 0, 0), others, text, ids, promptSeconds, sampling);
             }
         } finally {
             others.forEach(Session::close);
         }
     }
 
-    private void generate(SpikeEngine engine, Session session, List<Session> others, String text, int[] ids, double promptSeconds,
-            Sampling sampling) {
+    /** @param before counts of the prompt where another session read it */
+    private void generate(SpikeEngine engine, Session session, Statistics before, List<Session> others, String text, int[] ids,
+            double promptSeconds, Sampling sampling) {
         var hash = report.forPeople() ? null : new LogitsHash();
         var rest = others.stream().map(other -> other.generate(sampling)).toList();
         var out = report.out();
@@ -170,7 +172,9 @@ final class RunCommand implements Callable<Integer> {
         }
         // The first token comes from the prompt's logits: time runs from there.
         var tokensPerSecond = count > 1 ? (count - 1) / ((last - first) / 1e9) : 0;
-        var statistics = session.statistics();
+        var own = session.statistics();
+        var statistics = new Statistics(before.tokens() + own.tokens(), before.steps() + own.steps(), before.codes() + own.codes(),
+                before.silentCodes() + own.silentCodes());
         var result = new Result(done.text(), ids, done.ids(), hash == null ? null : hash.hex(), ids.length / promptSeconds,
                 tokensPerSecond, engine.backend(), engine.tier(), engine.threads(), statistics.spikesPerToken(),
                 statistics.silentShare(), done.reason().name().toLowerCase(Locale.ROOT));

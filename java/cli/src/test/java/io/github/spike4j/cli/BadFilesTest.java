@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -58,6 +59,28 @@ class BadFilesTest {
         Cli.run("run", text, "--prompt-file", bytes).fails(1, "latin1.txt", "not UTF-8");
     }
 
+    /** Opening a named pipe would wait for somebody to write. */
+    @Test
+    @Timeout(60)
+    void filesThatAreNone() throws Exception {
+        var text = Files.writeString(dir.resolve("text.txt"), "some text");
+        for (var name : List.of("pipe.s4j", "pipe.gguf", "pipe.bin", "pipe.safetensors")) {
+            var pipe = dir.resolve(name);
+            assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+            for (var command : List.<Object[]>of(new Object[] {"run", pipe, "--prompt", "x"}, new Object[] {"inspect", pipe},
+                    new Object[] {"verify", pipe}, new Object[] {"chat", pipe}, new Object[] {"tokenize", pipe, "--text", "x"},
+                    new Object[] {"perplexity", pipe, "--text", text}, new Object[] {"compare", pipe, pipe, "--text", text},
+                    new Object[] {"convert", pipe, "-o", dir.resolve("out.s4j"), "--recipe", "bf16"})) {
+                Cli.run(command).fails(1, name, "is not a regular file");
+            }
+        }
+        var loop = Files.createSymbolicLink(dir.resolve("loop.s4j"), Path.of("loop.s4j"));
+        Cli.run("run", loop, "--prompt", "x").fails(1, "loop.s4j", "symbolic links");
+        Cli.run("run", "", "--prompt", "x").fails(1, "empty");
+        var converted = Files.writeString(dir.resolve("converted.s4j"), "PK");
+        Cli.run("convert", converted, "-o", dir.resolve("out.s4j"), "--recipe", "bf16").fails(1, "converted.s4j", "converted already");
+    }
+
     @Test
     void impossibleOptions() throws IOException {
         var text = Files.writeString(dir.resolve("text.s4j"), "no archive\n");
@@ -74,6 +97,9 @@ class BadFilesTest {
             var arguments = new ArrayList<Object>(List.of("perplexity", text, "--text", text));
             arguments.addAll(List.of(option.split(" ")));
             Cli.run(arguments.toArray()).fails(2);
+        }
+        for (var threads : List.of("0", "-1", "1025")) {
+            Cli.run("convert", text, "--recipe", "f32", "--dry-run", "--threads", threads).fails(2, "--threads", threads);
         }
         for (var context : List.of("0", "-1", "16777217", "4294967297", "long")) {
             Cli.run("convert", text, "--recipe", "f32", "--dry-run", "--context", context).fails(2, "--context", context);

@@ -6,7 +6,7 @@ import java.util.Objects;
 /**
  * What to convert.
  *
- * @param source      Hugging Face folder or llama2.c {@code .bin}
+ * @param source      a folder or file of another project (README.md, "Sources")
  * @param out         the {@code .s4j} to write
  * @param recipe      how
  * @param calibration UTF-8 text for masks, frozen ranges and weight errors, or null

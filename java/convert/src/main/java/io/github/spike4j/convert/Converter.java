@@ -6,7 +6,6 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -165,7 +164,7 @@ public final class Converter {
 
     /** One line about a failure to write; says how much a full disk lacks. */
     private static String unwritable(ConvertRequest request, IOException e) {
-        var reason = e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : Sources.reason(e);
+        var reason = Sources.reason(e);
         var line = request.out() + ": cannot be written: " + reason;
         if (!FULL.matcher(reason).find()) {
             return line;

@@ -6,12 +6,16 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import io.github.spike4j.convert.importer.Sources;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.cfg.EnumFeature;
+import tools.jackson.databind.exc.InvalidFormatException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -29,6 +33,8 @@ public final class Recipes {
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
             .enable(EnumFeature.READ_ENUMS_USING_TO_STRING, EnumFeature.WRITE_ENUMS_USING_TO_STRING)
             .build();
+    /** The fields that a dense recipe depends on. */
+    private static final Set<String> OF_DENSE = Set.of("name", "compute", "weightBits");
     private static final Recipe.KvMode TOKEN = Recipe.KvMode.TOKEN;
     private static final Map<String, Recipe> BUILT_IN = builtIn();
 
@@ -139,6 +145,11 @@ public final class Recipes {
             base.put("qBits", 8).put("kRanges", "separate");
         }
         base.setAll(changes);
+        var idle = changes.propertyNames().stream().filter(f -> !OF_DENSE.contains(f)).toList();
+        if (base.path("compute").asString("").equals("dense") && !idle.isEmpty()) {
+            throw new RecipeException("recipe " + base.path("name").asString("") + " is dense: " + String.join(", ", idle)
+                    + " would change nothing; choose a spiking one");
+        }
         return base;
     }
 
@@ -166,6 +177,10 @@ public final class Recipes {
                 if (t instanceof RecipeException r) {
                     throw r;
                 }
+            }
+            if (e instanceof InvalidFormatException f && f.getTargetType().isEnum()) {
+                throw new RecipeException("recipe " + where + ": " + f.getPath().getLast().getPropertyName() + " is " + f.getValue()
+                        + "; it must be " + Stream.of(f.getTargetType().getEnumConstants()).map(Object::toString).collect(Collectors.joining(" or ")));
             }
             throw new RecipeException("recipe " + where + ": " + Sources.reason(e));
         }

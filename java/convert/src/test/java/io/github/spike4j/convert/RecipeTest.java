@@ -84,6 +84,9 @@ class RecipeTest {
         fails(() -> Recipes.change(t2, Map.of("activationBits", 16)), "salientShare is 0.1");
         fails(() -> Recipes.change(t2, Map.of("kRanges", "shared", "k", "frozen")), "kRanges is shared");
         fails(() -> Recipes.change(t2, Map.of("activationBits", 8)), "addBits is 1");
+        fails(() -> Recipes.change(t2, Map.of("ranges", "both")), "ranges is both; it must be shared or separate");
+        fails(() -> Recipes.change(t2, Map.of("saliency", "best")), "saliency is best; it must be paper or max or gain or random");
+        fails(() -> Recipes.change(Recipes.named("bf16"), Map.of("weightGroup", 64, "weightBits", 32)), "bf16 is dense", "weightGroup");
     }
 
     private static void fails(org.junit.jupiter.api.function.Executable call, String... words) {

@@ -88,6 +88,9 @@ public interface Checkpoint extends AutoCloseable {
         if (name.endsWith(".bin")) {
             return new Llama2cCheckpoint(source, context);
         }
+        if (name.endsWith(".s4j")) {
+            throw new ConversionException(source + ": is converted already; give the checkpoint that it was made from");
+        }
         throw new ConversionException(source + ": unknown kind of checkpoint; " + SUPPORTED);
     }
 

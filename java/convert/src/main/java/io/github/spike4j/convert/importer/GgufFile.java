@@ -95,7 +95,7 @@ public final class GgufFile implements GgufMetadata {
 
     /** Whether the file begins as a GGUF file does. */
     static boolean is(Path file) {
-        try (var in = Files.newInputStream(file)) {
+        try (var in = Files.newInputStream(Sources.regular(file))) {
             return Arrays.equals(in.readNBytes(MAGIC.length), MAGIC);
         } catch (IOException _) {
             return false;

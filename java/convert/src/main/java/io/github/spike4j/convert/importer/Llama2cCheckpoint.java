@@ -1,16 +1,13 @@
 package io.github.spike4j.convert.importer;
 
 import io.github.spike4j.convert.ConversionException;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -45,14 +42,11 @@ final class Llama2cCheckpoint implements Checkpoint {
     Llama2cCheckpoint(Path file, int context) {
         this.file = file;
         this.context = context;
-        try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            map = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+        try {
+            map = Sources.map(file, arena);
             architecture = header();
             layout();
             tokenizerJson = translateTokenizer();
-        } catch (IOException e) {
-            arena.close();
-            throw new ConversionException(file + ": cannot be read: " + Sources.reason(e), e);
         } catch (RuntimeException e) {
             arena.close();
             throw e;

@@ -37,7 +37,7 @@ final class PyTorchFile {
 
     /** Whether a file starts as a ZIP does; false for files that cannot be read. */
     static boolean isZip(Path file) {
-        try (var in = Files.newInputStream(file)) {
+        try (var in = Files.newInputStream(Sources.regular(file))) {
             return java.util.Arrays.equals(in.readNBytes(4), ZIP);
         } catch (IOException e) {
             return false;

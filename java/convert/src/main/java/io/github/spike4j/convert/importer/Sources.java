@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.CharacterCodingException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -34,7 +35,7 @@ public final class Sources {
 
     private static byte[] bytes(Path file, long limit) {
         try {
-            long size = Files.size(file);
+            long size = Files.size(regular(file));
             if (size > limit) {
                 throw new ConversionException(file + ": " + size + " bytes; the limit is " + limit);
             }
@@ -67,11 +68,19 @@ public final class Sources {
 
     /** A whole file, mapped as long as {@code arena} lives. */
     static MemorySegment map(Path file, Arena arena) {
-        try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
+        try (var channel = FileChannel.open(regular(file), StandardOpenOption.READ)) {
             return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
         } catch (IOException e) {
             throw new ConversionException(file + ": cannot be read: " + reason(e), e);
         }
+    }
+
+    /** The file, unless it is none that has a size: to open a named pipe takes until somebody writes to it. */
+    public static Path regular(Path file) {
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw new ConversionException(file + ": is not a regular file");
+        }
+        return file;
     }
 
     /** A name from a file, fit for a line of a message. */
@@ -111,7 +120,8 @@ public final class Sources {
     public static String reason(Exception e) {
         return switch (e) {
             case NoSuchFileException _ -> "no such file";
-            case AccessDeniedException _ -> "access denied";
+            case AccessDeniedException _ -> "permission denied";
+            case FileSystemException f when f.getReason() != null -> f.getReason();
             case DatabindException d -> (d.getPath().isEmpty() ? "" : d.getPath().getLast().getPropertyName() + ": ")
                     + d.getOriginalMessage().replaceAll("`[a-z0-9.]*\\.([A-Za-z$]+)`", "$1").lines().findFirst().orElse("");
             // Without Jackson's "(start marker at [Source: REDACTED (...); byte offset: #UNKNOWN])".

@@ -139,7 +139,7 @@ public final class TokenizerSource {
 
     /** The first bytes as characters of one byte each. */
     private static String head(Path file) {
-        try (var channel = Files.newByteChannel(file)) {
+        try (var channel = Files.newByteChannel(Sources.regular(file))) {
             var head = ByteBuffer.allocate(4096);
             while (head.hasRemaining() && channel.read(head) >= 0) { }
             return new String(head.array(), 0, head.position(), StandardCharsets.ISO_8859_1);
