@@ -152,14 +152,14 @@ typedef struct s4j_spikes {
 S4J_API int32_t s4j_encode(const s4j_kernels *k, const s4j_gif *gif, const float *x, int64_t x_stride,
                            const s4j_spikes *out, int64_t begin, int64_t end);
 
-/* Multi-step form of unsigned codes (numerics.md section 5, repair R1): step t of code c fires
+/* Multi-step form of unsigned codes (N3): step t of code c fires
  * min(mem, 2^bits - 1), mem = c - what fired before; the last step fires all that is left.
  * codes: [n]; steps: [count][n], step t at steps + t * n; 1 <= count <= 16, 1 <= bits <= 8. Their sum over t is the code. */
 S4J_API int32_t s4j_spike_steps(const s4j_kernels *k, const uint8_t *codes, int64_t n, int32_t bits, int32_t count,
                                 uint8_t *steps);
 
 /* Bit-plane form ("packed spike-bit matrix") of encoded rows [begin, end): bit i of word w of plane b of segment s is bit b of
- * the UNSIGNED code c of channel 64*w + i; pads are 0. planes: [rows][S4J words] with, per row, the segments in order, each
+ * the UNSIGNED code c of channel 64*w + i; pads are 0. planes: [rows][words] with, per row, the segments in order, each
  * [bits][padded / 64] words; the row stride is sum(bits * padded / 64) over the segments. No segment has 16 bits. */
 S4J_API int32_t s4j_planes(const s4j_kernels *k, const s4j_gif *gif, const s4j_spikes *x, uint64_t *planes,
                            int64_t begin, int64_t end);

@@ -151,6 +151,18 @@ static void usage(void)
     exit(2);
 }
 
+/* A decimal number of at least `least`, below 2^63 if that is not 0; anything else would check something else, or nothing. */
+static uint64_t number(const char *text, uint64_t least)
+{
+    char *end;
+    errno = 0;
+    const uint64_t n = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || n < least || (least && n > INT64_MAX)) {
+        usage();
+    }
+    return n;
+}
+
 int main(int argc, char **argv)
 {
     const char *tier = NULL, *filter = "";
@@ -166,9 +178,9 @@ int main(int argc, char **argv)
         } else if (!strcmp(argv[i], "--filter")) {
             filter = argv[++i];
         } else if (!strcmp(argv[i], "--seed")) {
-            seed = strtoull(argv[++i], NULL, 10);
+            seed = number(argv[++i], 0);
         } else if (!strcmp(argv[i], "--cases")) {
-            cases = strtoll(argv[++i], NULL, 10);
+            cases = (int64_t)number(argv[++i], 1);
         } else {
             usage();
         }

@@ -1,5 +1,5 @@
 /*
- * All forms of the same spikes are equal, for every width and tier: the steps of a code sum to it (R1), its planes spell it, and
+ * All forms of the same spikes are equal, for every width and tier: the steps of a code sum to it, its planes spell it, and
  * the linear over codes, over bit planes and over single steps gives the same integers.
  */
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Multi-step spikes of codes: multi-level soft reset, the last step fires all that is left (R1). */
+/* Multi-step spikes of codes: multi-level soft reset, the last step fires all that is left (N3). */
 #include "common/kernels.h"
 #include "common/attributes.h"
 

@@ -17,7 +17,7 @@ record Channels(int[] permutation, int ordinary) {
     }
 
     /**
-     * The paper's mask (numerics.md, section 4): {@code quota = trunc((1 - share) n)}, those at or below the quota-th smallest score are
+     * The paper's mask: {@code quota = trunc((1 - share) n)}, those at or below the quota-th smallest score are
      * ordinary. A quota of 0 makes all salient.
      */
     static Channels of(double[] score, double share) {

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * What calibration learns about K (rotated) and V, by {@code kv head * headDim + channel}. Scores are means over the query heads of a kv
- * head (SPEC.md N7), of numerics.md section 4's per query head.
+ * head; the paper has one per query head.
  */
 final class KvStats {
     final double[] kScore;

@@ -6,7 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The forward pass of {@link TinyModel} in plain double loops, and the scores of numerics.md section 4 from their definitions. */
+/** The forward pass of {@link TinyModel} in plain double loops, and the paper's scores from their definitions. */
 final class NaiveCalibration {
     /** Hugging Face names of the linears that read a site. */
     static final Map<String, List<String>> MEMBERS = Map.of("attn_in", List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),

@@ -3,7 +3,7 @@ package io.github.spike4j.convert;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Codes, scales and zero points of weights, written line by line from numerics.md sections 2 and 4 and engine-numerics.md N3, N4. */
+/** Codes, scales and zero points of weights, written line by line from SPEC.md N3, N4 and the rounding that README.md describes. */
 final class Oracle {
     private Oracle() { }
 

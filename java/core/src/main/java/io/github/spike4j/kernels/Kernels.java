@@ -34,7 +34,7 @@ public abstract class Kernels {
     /** N3. Encodes rows of {@code x} into {@code out}; false if a row was not finite (its silent count is -1). */
     public abstract boolean encode(GifSpec spec, MemorySegment x, int xStride, Spikes out, int begin, int end);
 
-    /** R1 multi-step form: {@code steps} [count][n] of {@code codes} [n]. */
+    /** N3, multi-step form: {@code steps} [count][n] of {@code codes} [n]. */
     public abstract void spikeSteps(MemorySegment codes, int n, int bits, int count, MemorySegment steps);
 
     /** Bit planes of encoded rows: u64 [rows][spec.planeWords()]. */

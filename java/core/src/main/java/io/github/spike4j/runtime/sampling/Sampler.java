@@ -5,7 +5,7 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
 /**
- * One generation's choice of tokens, as {@link Sampling} defines it (engine-numerics N11): double arithmetic and {@link StrictMath}, so
+ * One generation's choice of tokens, as {@link Sampling} defines it (SPEC.md N11): double arithmetic and {@link StrictMath}, so
  * that equal logits and seed give equal tokens everywhere. A weight below 2^-64 of the highest counts as 0. Sums run over the kept logits in
  * descending order where top-k applies, else over the ids in ascending order. Each draw takes one {@code nextDouble}; a greedy choice takes none.
  * Works in its own arrays and allocates nothing after construction. For one thread at a time.
