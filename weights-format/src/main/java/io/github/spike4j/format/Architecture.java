@@ -3,7 +3,6 @@ package io.github.spike4j.format;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Set;
 
 /**
  * The shape of a model and what distinguishes it from the first LLaMA.
@@ -36,9 +35,9 @@ public record Architecture(String family, int layers, int hidden, int intermedia
         float attentionScale, float attentionSoftcap, float logitsSoftcap, boolean qkNorm, boolean postNorms, List<Rope> ropes,
         List<Integer> layerRopes, List<Integer> layerWindows) {
     /** The families this version knows. */
-    static final Set<String> FAMILIES = Set.of("llama");
+    static final List<String> FAMILIES = List.of("llama");
     /** The activations this version knows. */
-    static final Set<String> ACTIVATIONS = Set.of("silu", "gelu_tanh");
+    static final List<String> ACTIVATIONS = List.of("gelu_tanh", "silu");
     /** Limits, so that no list of 2^31 elements is made for numbers that are refused later. */
     private static final int MAX_LAYERS = 1024;
     private static final int MAX_HEAD_DIM = 256;
@@ -65,6 +64,12 @@ public record Architecture(String family, int layers, int hidden, int intermedia
     /** Rows of the fused q, k, v. */
     public int qkvRows() {
         return (heads + 2 * kvHeads) * headDim;
+    }
+
+    /** Of another family. */
+    Architecture withFamily(String name) {
+        return new Architecture(name, layers, hidden, intermediate, heads, kvHeads, headDim, vocab, context, normEps, tiedEmbeddings,
+                activation, embeddingScale, attentionScale, attentionSoftcap, logitsSoftcap, qkNorm, postNorms, ropes, layerRopes, layerWindows);
     }
 
     /** Made for other positions. */

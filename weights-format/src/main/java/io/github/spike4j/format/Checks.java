@@ -10,13 +10,11 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.BiConsumer;
-import java.util.function.Function;
 import java.util.function.LongToIntFunction;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /** The invariants of a manifest (SPEC.md, "Manifest"). What passes here can be handed to a kernel without a further look. */
@@ -24,13 +22,15 @@ final class Checks {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*+");
-    private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
+    private static final List<String> COMPUTES = List.of("spiking", "dense");
+    private static final List<String> MODES = List.of("token", "frozen");
+    private static final List<String> RANGES = List.of("separate", "shared");
     private static final int MAX_SEGMENTS = 4;
     private static final int MAX_ROPES = 8;
     private static final int MAX_STEPS = 16;
 
-    private final Path file;
+    /** For messages. */
+    private final Path path;
     private final Manifest manifest;
     private final Map<String, TensorInfo> tensors = new HashMap<>();
     /** Weights whose size a linear has vouched for. */
@@ -38,29 +38,28 @@ final class Checks {
     /** Tensors that a reader takes into memory of its own: named twice, a small file would need a lot of it. */
     private final Set<String> copied = new HashSet<>();
 
-    private Checks(Path file, Manifest manifest) {
-        this.file = file;
+    private Checks(Path path, Manifest manifest) {
+        this.path = path;
         this.manifest = manifest;
     }
 
     /** Checks everything that the manifest alone tells. */
-    static void structure(Path file, Manifest manifest) throws S4jFormatException {
-        new Checks(file, manifest).structure();
+    static void structure(Path path, Manifest manifest) throws S4jFormatException {
+        new Checks(path, manifest).structure();
     }
 
     /** Checks that the permutations are permutations: kernels gather through them. */
-    static void permutations(Path file, Manifest manifest, Function<String, MemorySegment> data) throws S4jFormatException {
-        var checks = new Checks(file, manifest);
+    static void permutations(Path path, Manifest manifest, S4jFile file) throws S4jFormatException {
+        var checks = new Checks(path, manifest);
         for (InputGroup group : manifest.inputGroups().values()) {
             if (group.permutation() != null) {
-                checks.permutation(group.permutation(), data.apply(group.permutation()), group.channels());
+                checks.permutation(group.permutation(), file.tensor(group.permutation()), group.channels());
             }
         }
         if (manifest.attention() != null) {
             for (AttentionLayer layer : manifest.attention().layers()) {
-                for (String name : List.of(layer.kPermutation(), layer.vPermutation())) {
-                    checks.permutation(name, data.apply(name), manifest.architecture().headDim());
-                }
+                checks.permutation(layer.kPermutation(), file.tensor(layer.kPermutation()), manifest.architecture().headDim());
+                checks.permutation(layer.vPermutation(), file.tensor(layer.vPermutation()), manifest.architecture().headDim());
             }
         }
     }
@@ -69,42 +68,41 @@ final class Checks {
      * Checks what the tensors hold: floats are finite, zero points and multipliers in their ranges, and no sum of N4 can wrap. The stored sums
      * of weights are not compared with the codes.
      */
-    static void values(Path file, Manifest manifest, Function<String, MemorySegment> data, BiConsumer<String, Long> seen)
-            throws S4jFormatException {
-        var checks = new Checks(file, manifest);
+    static void values(Path path, Manifest manifest, S4jFile file, BiConsumer<String, Long> seen) throws S4jFormatException {
+        var checks = new Checks(path, manifest);
         for (TensorInfo t : manifest.tensors()) {
             checks.tensors.put(t.name(), t);
             if (t.encoding().isFloat()) {
-                checks.finite(t, data.apply(t.name()));
+                checks.finite(t, file.tensor(t.name()));
                 seen.accept(t.name(), t.bytes());
             }
         }
         for (var e : manifest.linears().entrySet()) {
             Linear linear = e.getValue();
             if (linear.input() != null) {
-                checks.bytes(linear.zero(), data.apply(linear.zero()), _ -> (1 << checks.tensors.get(linear.weight()).encoding().bits()) - 1);
+                checks.bytes(linear.zero(), file.tensor(linear.zero()), _ -> (1 << checks.tensors.get(linear.weight()).encoding().bits()) - 1);
                 if (linear.mult() != null) {
                     // the pads of the last panel may be 0
-                    checks.bytes(linear.mult(), data.apply(linear.mult()), _ -> 63);
+                    checks.bytes(linear.mult(), file.tensor(linear.mult()), _ -> 63);
                 }
-                checks.sums(linear, data);
+                checks.sums(linear, file);
                 seen.accept(e.getKey(), checks.tensors.get(linear.weight()).bytes());
             }
         }
         Attention at = manifest.attention();
         if (at != null) {
             for (AttentionLayer layer : at.layers()) {
-                checks.zeros(layer.kZero(), layer.kSalient(), at.kBits(), data);
-                checks.zeros(layer.vZero(), layer.vSalient(), at.vBits(), data);
+                checks.zeros(layer.kZero(), layer.kSalient(), at.kBits(), file);
+                checks.zeros(layer.vZero(), layer.vSalient(), at.vBits(), file);
             }
         }
     }
 
     /** Zero points by channel, ordinary ones first, fit their widths. */
-    private void zeros(String name, int[] salient, int[] bits, Function<String, MemorySegment> data) throws S4jFormatException {
+    private void zeros(String name, int[] salient, int[] bits, S4jFile file) throws S4jFormatException {
         if (name != null) {
             int headDim = manifest.architecture().headDim();
-            bytes(name, data.apply(name), at -> (1 << bits[at % headDim < headDim - salient[(int) (at / headDim)] ? 0 : 1]) - 1);
+            bytes(name, file.tensor(name), at -> (1 << bits[at % headDim < headDim - salient[(int) (at / headDim)] ? 0 : 1]) - 1);
         }
     }
 
@@ -114,11 +112,9 @@ final class Checks {
     }
 
     private void structure() throws S4jFormatException {
-        require(manifest.formatVersion() != 1, "formatVersion 1 with fields of version 2");
         require(manifest.formatVersion() == Manifest.VERSION, otherVersion(manifest.formatVersion()));
         require(manifest.architecture() != null, "architecture is null");
-        require(manifest.compute() != null && Set.of("spiking", "dense").contains(manifest.compute()),
-                "compute '%s', this version knows spiking and dense", manifest.compute());
+        known("compute", manifest.compute(), COMPUTES);
         requireNoNulls("inputGroups", manifest.inputGroups());
         requireNoNulls("linears", manifest.linears());
         requireNoNulls("provenance", manifest.provenance());
@@ -141,8 +137,7 @@ final class Checks {
     }
 
     private void architecture(Architecture a) throws S4jFormatException {
-        require(a.family() != null && Architecture.FAMILIES.contains(a.family()),
-                "architecture.family '%s', this version knows %s", a.family(), String.join(", ", Architecture.FAMILIES));
+        known("architecture.family", a.family(), Architecture.FAMILIES);
         range("architecture.layers", a.layers(), 1, 1024);
         range("architecture.hidden", a.hidden(), 1, 1 << 20);
         range("architecture.intermediate", a.intermediate(), 1, 1 << 20);
@@ -154,8 +149,7 @@ final class Checks {
         require(a.heads() % a.kvHeads() == 0, "architecture: %d heads are no multiple of %d kvHeads", a.heads(), a.kvHeads());
         require(a.headDim() % 2 == 0, "architecture.headDim %d is odd", a.headDim());
         require(a.normEps() >= 0 && a.normEps() < 1, "architecture.normEps %s", a.normEps());
-        require(a.activation() != null && Architecture.ACTIVATIONS.contains(a.activation()), "architecture.activation '%s', this version knows %s",
-                a.activation(), String.join(", ", new java.util.TreeSet<>(Architecture.ACTIVATIONS)));
+        known("architecture.activation", a.activation(), Architecture.ACTIVATIONS);
         require(positive(a.embeddingScale()), "architecture.embeddingScale %s", a.embeddingScale());
         require(positive(a.attentionScale()), "architecture.attentionScale %s", a.attentionScale());
         require(a.attentionSoftcap() == 0 || positive(a.attentionSoftcap()), "architecture.attentionSoftcap %s", a.attentionSoftcap());
@@ -169,14 +163,16 @@ final class Checks {
             }
             require(rope.magnitude() > 0 && Float.isFinite((float) rope.magnitude()), "architecture.ropes: magnitude %s", rope.magnitude());
         }
-        for (List<Integer> byLayer : Arrays.asList(a.layerRopes(), a.layerWindows())) {
-            require(byLayer != null && byLayer.size() == a.layers() && noNulls(byLayer), "architecture: layerRopes or layerWindows has not %d values",
-                    a.layers());
-        }
+        require(hasInts(a.layerRopes(), a.layers()) && hasInts(a.layerWindows(), a.layers()),
+                "architecture: layerRopes or layerWindows has not %d values", a.layers());
         for (int i = 0; i < a.layers(); i++) {
             range("architecture.layerRopes", a.layerRopes().get(i), -1, a.ropes().size() - 1);
             range("architecture.layerWindows", a.layerWindows().get(i), 0, 1 << 24);
         }
+    }
+
+    private static boolean hasInts(List<Integer> list, int count) {
+        return list != null && list.size() == count && noNulls(list);
     }
 
     private static boolean positive(float value) {
@@ -204,16 +200,26 @@ final class Checks {
                 what);
         long elements = 1;
         for (long d : t.shape()) {
-            require(d >= 1 && d <= Container.MAX_BYTES / elements, "%s: shape %s", what, Arrays.toString(t.shape()));
+            require(d >= 1 && d <= Container.MAX_BYTES / elements, "%s: shape %s", what, t.shape());
             elements *= d;
         }
         require(t.bytes() >= 1 && t.bytes() <= Container.MAX_BYTES, "%s: %d bytes", what, t.bytes());
-        require(t.sha256() != null && SHA256.matcher(t.sha256()).matches(), "%s: sha256 '%s'", what, t.sha256());
+        require(isHash(t.sha256()), "%s: sha256 '%s'", what, t.sha256());
         if (t.layout() == Layout.ROW) {
             require(t.encoding().bits() >= 8, "%s: layout ROW does not hold %s", what, t.encoding());
             require(t.bytes() == elements * t.encoding().bits() / 8, "%s: %d bytes, its shape needs %d", what, t.bytes(),
                     elements * t.encoding().bits() / 8);
         }
+    }
+
+    private static boolean isHash(String sha256) {
+        for (int i = 0; sha256 != null && i < sha256.length(); i++) {
+            char c = sha256.charAt(i);
+            if (!(c >= '0' && c <= '9' || c >= 'a' && c <= 'f')) {
+                return false;
+            }
+        }
+        return sha256 != null && sha256.length() == 64;
     }
 
     private void inputGroup(String name, InputGroup g) throws S4jFormatException {
@@ -270,7 +276,7 @@ final class Checks {
             linear(left, layer + "ffn_down", a.hidden(), a.intermediate());
         }
         linear(left, "lm_head", a.vocab(), a.hidden());
-        require(left.isEmpty(), "linear %s is not one of this architecture", left.stream().sorted().findFirst().orElse(""));
+        require(left.isEmpty(), "linear %s is not one of this architecture", left.isEmpty() ? "" : Collections.min(left));
     }
 
     private void linear(Set<String> left, String name, int rows, int channels) throws S4jFormatException {
@@ -282,9 +288,9 @@ final class Checks {
         TensorInfo weight = tensors.get(l.weight());
         require(weight != null, "%s: weight: no tensor %s", what, l.weight());
         steps(what, l);
-        int stored = l.steps() == null ? channels : Arrays.stream(manifest.segmentsOf(l)).sum();
+        int stored = l.steps() == null ? channels : Layouts.channels(manifest.segmentsOf(l));
         require(Arrays.equals(weight.shape(), new long[] {rows, stored}), "%s: weight %s has shape %s, not [%d, %d]", what,
-                l.weight(), Arrays.toString(weight.shape()), rows, stored);
+                l.weight(), weight.shape(), rows, stored);
         int panels = Layouts.panels(rows);
         if (l.bias() != null) {
             array(what + ": bias", l.bias(), Encoding.F32, 16L * panels);
@@ -303,31 +309,35 @@ final class Checks {
         require(group != null, "%s: no input group %s", what, l.input());
         require(group.channels() == channels, "%s has %d channels, its input %s %d", what, channels, l.input(),
                 group.channels());
-        require(switch (weight.layout()) {
-            case R16 -> Set.of(Encoding.U2, Encoding.U4, Encoding.U8).contains(weight.encoding());
-            case C1 -> weight.encoding() == Encoding.U4;
-            case P64 -> weight.encoding() == Encoding.U2;
-            case ROW -> false;
-        }, "%s: weight is %s in %s; codes are U2, U4 or U8 in R16, U4 in C1, U2 in P64", what, weight.encoding(),
-                weight.layout());
+        boolean planes = weight.layout() == Layout.P64;
+        require(weight.layout() == Layout.R16
+                        && (weight.encoding() == Encoding.U2 || weight.encoding() == Encoding.U4 || weight.encoding() == Encoding.U8)
+                || weight.layout() == Layout.C1 && weight.encoding() == Encoding.U4 || planes && weight.encoding() == Encoding.U2,
+                "%s: weight is %s in %s; codes are U2, U4 or U8 in R16, U4 in C1, U2 in P64", what, weight.encoding(), weight.layout());
         weightSize(what, weight, rows, manifest.segmentsOf(l));
-        if (l.steps() != null) {
-            require(weight.layout() == Layout.R16 && weight.encoding() == Encoding.U2 && l.mult() == null && l.weightGroups() == 1
-                    && group.segments().stream().allMatch(s -> s.group() == 0), "%s: steps need U2 in R16 without groups", what);
+        boolean grouped = false;
+        boolean wide = false;
+        int groups = 0;
+        int scales = 0;
+        for (int i = 0; i < group.segments().size(); i++) {
+            Segment s = group.segments().get(i);
+            int steps = l.steps() == null ? 1 : l.steps().get(i);
+            grouped |= s.group() != 0;
+            wide |= s.channels() > 0 && s.bits() >= 8;
+            groups += s.groups() * steps;
+            scales += steps;
         }
-        int groups = l.steps() == null ? group.groups() : IntStream.range(0, group.segments().size())
-                .map(i -> group.segments().get(i).groups() * l.steps().get(i)).sum();
+        require(l.steps() == null || weight.layout() == Layout.R16 && weight.encoding() == Encoding.U2 && l.mult() == null
+                && l.weightGroups() == 1 && !grouped, "%s: steps need U2 in R16 without groups", what);
         require(l.weightGroups() == 1 || l.weightGroups() == groups && l.mult() != null,
                 "%s: weightGroups %d; it is 1, or with mult the %d groups of the input", what, l.weightGroups(), groups);
-        boolean planes = weight.layout() == Layout.P64;
-        require(!planes || l.mult() == null && group.segments().stream().allMatch(s -> s.group() == 0),
-                "%s: layout P64 with groups", what);
-        require(l.sum() != null || !planes && group.segments().stream().noneMatch(s -> s.channels() > 0 && s.bits() >= 8),
+        require(!planes || l.mult() == null && !grouped, "%s: layout P64 with groups", what);
+        require(l.sum() != null || !planes && !wide,
                 "%s: sum is null, but a segment has 8 or 16 bits or the layout is P64", what);
         if (l.steps() == null) {
             array(what + ": scale", l.scale(), Encoding.F32, 16L * panels);
         } else {
-            array(what + ": scale", l.scale(), Encoding.F32, l.steps().stream().mapToInt(s -> s).sum(), 16L * panels);
+            array(what + ": scale", l.scale(), Encoding.F32, scales, 16L * panels);
         }
         array(what + ": zero", l.zero(), Encoding.U8, panels, l.weightGroups(), 16);
         if (l.mult() != null) {
@@ -386,19 +396,13 @@ final class Checks {
         Architecture a = manifest.architecture();
         require(at != null, "attention is null in a spiking model");
         range("attention.qBits", at.qBits(), 2, 8);
-        for (int[] bits : Arrays.asList(at.kBits(), at.vBits())) {
-            require(bits != null && bits.length == 2, "attention: kBits and vBits hold 2 widths");
-            range("attention: width", bits[0], 2, 8);
-            range("attention: width", bits[1], 2, 8);
-        }
+        widths(at.kBits());
+        widths(at.vBits());
         require(at.vBits()[1] == at.vBits()[0] || at.vBits()[1] == at.vBits()[0] + 1,
-                "attention.vBits %s: salient is ordinary or one more", Arrays.toString(at.vBits()));
-        for (String mode : Arrays.asList(at.kMode(), at.vMode())) {
-            require(mode != null && Set.of("token", "frozen").contains(mode), "attention.kMode or vMode '%s', this version knows token and frozen",
-                    mode);
-        }
-        require(at.kRanges() != null && Set.of("separate", "shared").contains(at.kRanges()),
-                "attention.kRanges '%s', this version knows separate and shared", at.kRanges());
+                "attention.vBits %s: salient is ordinary or one more", at.vBits());
+        known("attention.kMode", at.kMode(), MODES);
+        known("attention.vMode", at.vMode(), MODES);
+        known("attention.kRanges", at.kRanges(), RANGES);
         require(at.kRanges().equals("separate") || at.kMode().equals("token"), "attention.kRanges shared, but kMode is frozen");
         require(at.layers() != null && at.layers().size() == a.layers() && noNulls(at.layers()),
                 "attention.layers: not %d of them", a.layers());
@@ -407,15 +411,24 @@ final class Checks {
             String what = "attention.layers[" + i + "]";
             copied(what + ".kPermutation", layer.kPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
             copied(what + ".vPermutation", layer.vPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
-            for (int[] salient : Arrays.asList(layer.kSalient(), layer.vSalient())) {
-                require(salient != null && salient.length == a.kvHeads(), "%s: kSalient and vSalient hold %d counts", what,
-                        a.kvHeads());
-                for (int n : salient) {
-                    range(what + ": salient channels", n, 0, a.headDim());
-                }
-            }
+            salient(what, layer.kSalient());
+            salient(what, layer.vSalient());
             frozen(what + ": k", at.kMode(), layer.kScale(), layer.kZero());
             frozen(what + ": v", at.vMode(), layer.vScale(), layer.vZero());
+        }
+    }
+
+    private void widths(int[] bits) throws S4jFormatException {
+        require(bits != null && bits.length == 2, "attention: kBits and vBits hold 2 widths");
+        range("attention: width", bits[0], 2, 8);
+        range("attention: width", bits[1], 2, 8);
+    }
+
+    private void salient(String what, int[] byHead) throws S4jFormatException {
+        Architecture a = manifest.architecture();
+        require(byHead != null && byHead.length == a.kvHeads(), "%s: kSalient and vSalient hold %d counts", what, a.kvHeads());
+        for (int n : byHead) {
+            range(what + ": salient channels", n, 0, a.headDim());
         }
     }
 
@@ -442,19 +455,19 @@ final class Checks {
         TensorInfo t = tensors.get(name);
         require(t != null, "%s: no tensor %s", what, name);
         require(t.layout() == Layout.ROW && t.encoding() == encoding && Arrays.equals(t.shape(), shape),
-                "%s: tensor %s is %s %s in %s, not %s %s in ROW", what, name, t.encoding(), Arrays.toString(t.shape()),
-                t.layout(), encoding, Arrays.toString(shape));
+                "%s: tensor %s is %s %s in %s, not %s %s in ROW", what, name, t.encoding(), t.shape(), t.layout(), encoding, shape);
     }
 
     private void permutation(String name, MemorySegment data, int channels) throws S4jFormatException {
+        int[] sources = data.toArray(INT);
         var seen = new boolean[channels];
-        for (long at = 0; at < data.byteSize(); at += 4) {
-            if (at / 4 % channels == 0) {
+        for (int i = 0; i < sources.length; i++) {
+            if (i % channels == 0) {
                 Arrays.fill(seen, false);
             }
-            int source = data.get(INT, at);
+            int source = sources[i];
             if (source < 0 || source >= channels || seen[source]) {
-                throw new S4jFormatException(file, Container.TENSORS + name, "element " + at / 4 + " (" + source
+                throw new S4jFormatException(path, Container.TENSORS + name, "element " + i + " (" + source
                         + "): not a permutation of 0 to " + (channels - 1));
             }
             seen[source] = true;
@@ -466,7 +479,7 @@ final class Checks {
         long count = data.byteSize() / (wide ? 4 : 2);
         for (long i = 0; i < count; i++) {
             if (!Float.isFinite(wide ? data.get(FLOAT, 4 * i) : Layouts.fromBf16(data.get(SHORT, 2 * i)))) {
-                throw new S4jFormatException(file, Container.TENSORS + tensor.name(), "element " + i + " is not finite");
+                throw new S4jFormatException(path, Container.TENSORS + tensor.name(), "element " + i + " is not finite");
             }
         }
     }
@@ -477,19 +490,19 @@ final class Checks {
             int value = data.get(ValueLayout.JAVA_BYTE, at) & 0xff;
             int high = most.applyAsInt(at);
             if (value > high) {
-                throw new S4jFormatException(file, Container.TENSORS + name,
+                throw new S4jFormatException(path, Container.TENSORS + name,
                         "element " + at + " is " + value + ", allowed are 0 to " + high);
             }
         }
     }
 
     /** The bound of N4: the largest sum that a row's codes allow, with activations and multipliers as large as they can be, fits 32 bits. */
-    private void sums(Linear linear, Function<String, MemorySegment> data) throws S4jFormatException {
+    private void sums(Linear linear, S4jFile file) throws S4jFormatException {
         TensorInfo info = tensors.get(linear.weight());
         InputGroup input = manifest.inputGroups().get(linear.input());
-        MemorySegment weight = data.apply(linear.weight());
-        MemorySegment zero = data.apply(linear.zero());
-        MemorySegment mult = linear.mult() == null ? null : data.apply(linear.mult());
+        MemorySegment weight = file.tensor(linear.weight());
+        MemorySegment zero = file.tensor(linear.zero());
+        MemorySegment mult = linear.mult() == null ? null : file.tensor(linear.mult());
         int[] segments = manifest.segmentsOf(linear);
         // With steps, each plane is a segment of its own.
         List<Segment> parts = linear.steps() == null ? input.segments() : IntStream.range(0, input.segments().size()).boxed()
@@ -528,7 +541,7 @@ final class Checks {
                 int most = s.actGroup() == 0 ? 1 : s.maxMultiplier();
                 for (int r = 0; r < 16 && 16 * panel + r < linear.rows(); r++) {
                     if (s.bits() <= 8 && ((1 << s.bits()) - 1) * (long) most * worst[r] > Integer.MAX_VALUE) {
-                        throw new S4jFormatException(file, Container.TENSORS + linear.weight(), "row " + (16 * panel + r) + ": with "
+                        throw new S4jFormatException(path, Container.TENSORS + linear.weight(), "row " + (16 * panel + r) + ": with "
                                 + s.bits() + "-bit activations and maxMultiplier " + most + " its sums can exceed 2^31 - 1");
                     }
                 }
@@ -537,24 +550,49 @@ final class Checks {
     }
 
     static boolean isLegalTensor(String name) {
-        return name != null && name.length() <= Container.MAX_TENSOR_NAME && NAME.matcher(name).matches();
+        return name != null && name.length() <= Container.MAX_TENSOR_NAME && Container.consistsOfParts(name, false);
     }
 
     private static boolean noNulls(Collection<?> all) {
-        return all.stream().allMatch(Objects::nonNull);
+        for (Object o : all) {
+            if (o == null) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void requireNoNulls(String what, Map<String, ?> map) throws S4jFormatException {
         require(map != null && noNulls(map.values()), "%s: null is not allowed", what);
     }
 
+    private void known(String what, String value, List<String> values) throws S4jFormatException {
+        if (value == null || !values.contains(value)) {
+            throw wrong("%s '%s', this version knows %s", what, value, String.join(" and ", values));
+        }
+    }
+
     private void range(String what, long value, long low, long high) throws S4jFormatException {
-        require(value >= low && value <= high, "%s %d is not in %d to %d", what, value, low, high);
+        if (value < low || value > high) {
+            throw wrong("%s %d is not in %d to %d", what, value, low, high);
+        }
     }
 
     private void require(boolean condition, String reason, Object... arguments) throws S4jFormatException {
         if (!condition) {
-            throw new S4jFormatException(file, Container.MANIFEST, String.format(java.util.Locale.ROOT, reason, arguments));
+            throw wrong(reason, arguments);
         }
+    }
+
+    /** @param arguments arrays are written out */
+    private S4jFormatException wrong(String reason, Object... arguments) {
+        for (int i = 0; i < arguments.length; i++) {
+            arguments[i] = switch (arguments[i]) {
+                case long[] numbers -> Arrays.toString(numbers);
+                case int[] numbers -> Arrays.toString(numbers);
+                case null, default -> arguments[i];
+            };
+        }
+        return new S4jFormatException(path, Container.MANIFEST, String.format(Locale.ROOT, reason, arguments));
     }
 }

@@ -6,7 +6,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 
 /**
  * The canonical ZIP bytes of SPEC.md, "Container": for given entries there is exactly one legal encoding of every header, so
@@ -53,8 +52,6 @@ final class Container {
         }
     }
 
-    private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*+(/[a-z0-9_-][a-z0-9._-]*+)*+");
-
     private Container() { }
 
     /** 4096 for tensors of at least 64 KiB, else 64. */
@@ -64,7 +61,21 @@ final class Container {
 
     /** Whether a name is legal: relative, {@code [a-z0-9._/-]}, no empty part and none that starts with a dot. */
     static boolean isLegal(String name) {
-        return name.length() <= MAX_NAME && NAME.matcher(name).matches();
+        return name.length() <= MAX_NAME && consistsOfParts(name, true);
+    }
+
+    /** Whether a name consists of {@code [a-z0-9._-]}, or of parts of these with slashes between, none of which is empty or starts with a dot. */
+    static boolean consistsOfParts(String name, boolean slashes) {
+        char before = '/';
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
+            boolean starts = c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-';
+            if (!starts && (before == '/' || c != '.' && !(slashes && c == '/'))) {
+                return false;
+            }
+            before = c;
+        }
+        return before != '/';
     }
 
     /** Everything from the entry's offset to its data. */
@@ -112,7 +123,10 @@ final class Container {
     /** Everything from the end of the last entry's data to the end of the file. */
     static byte[] directory(List<Entry> entries) {
         long start = entries.isEmpty() ? 0 : entries.getLast().end();
-        boolean anyLarge = entries.stream().anyMatch(Entry::large);
+        boolean anyLarge = false;
+        for (Entry e : entries) {
+            anyLarge |= e.large();
+        }
         var out = new ByteArrayOutputStream();
         for (Entry e : entries) {
             boolean farOffset = e.offset() >= MAGIC;

@@ -14,16 +14,28 @@ import java.util.List;
 public record InputGroup(int channels, String permutation, List<Segment> segments, List<Float> clip, boolean hadamard) {
     /** Sum of the segments' padded channels. */
     public int padded() {
-        return segments.stream().mapToInt(Segment::padded).sum();
+        int sum = 0;
+        for (Segment s : segments) {
+            sum += s.padded();
+        }
+        return sum;
     }
 
     /** G, the sum of the segments' groups. */
     public int groups() {
-        return segments.stream().mapToInt(Segment::groups).sum();
+        int sum = 0;
+        for (Segment s : segments) {
+            sum += s.groups();
+        }
+        return sum;
     }
 
     /** Real channels of each segment. */
     public int[] segmentChannels() {
-        return segments.stream().mapToInt(Segment::channels).toArray();
+        int[] channels = new int[segments.size()];
+        for (int i = 0; i < channels.length; i++) {
+            channels[i] = segments.get(i).channels();
+        }
+        return channels;
     }
 }

@@ -4,21 +4,7 @@ package io.github.spike4j.format;
 final class JsonException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    private final String reason;
-    private final String path;
-
-    JsonException(String reason) {
-        this(reason, "");
-    }
-
-    private JsonException(String reason, String path) {
-        super(path.isEmpty() ? reason : reason + " (at " + path + ")");
-        this.reason = reason;
-        this.path = path;
-    }
-
-    /** The same one step further out: {@code step} is a field's name or an index in brackets. */
-    JsonException in(String step) {
-        return new JsonException(reason, path.isEmpty() || path.startsWith("[") ? step + path : step + "." + path);
+    JsonException(String message) {
+        super(message);
     }
 }

@@ -4,149 +4,417 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Strict JSON (RFC 8259, UTF-8) as a tree of Map, List, String, Long, Double, Boolean and null. A name twice in an object, anything after the
- * value, and numbers beyond a double are refused. Opening a file reads one small text once: this costs a few classes and no reflection,
- * where a general library costs half a second of a fresh JVM.
+ * Pulls values out of strict JSON (RFC 8259, UTF-8), one after the other as the caller knows them. What is not there is reported with its
+ * place: "is null, not an integer of 32 bits (at linears.lm_head.rows)".
+ *
+ * <p>A model is often the first thing that a JVM does, and then it is classes that cost: here are two, and a good text needs no reflection,
+ * no lambda and no regular expression.
  */
 final class JsonReader {
     private static final int MAX_DEPTH = 64;
 
-    private final String text;
+    private final byte[] json;
     private int at;
+    private int depth;
+    /** What we are in, by depth: the member's name, null in an array. */
+    private final String[] names = new String[MAX_DEPTH + 1];
+    /** Number of the member or element there; -1 before the first. */
+    private final int[] numbers = new int[MAX_DEPTH + 1];
 
-    private JsonReader(String text) {
-        this.text = text;
+    JsonReader(byte[] utf8) {
+        json = utf8;
     }
 
-    static Object read(byte[] utf8) throws JsonException {
-        String text;
-        try {
-            text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();
-        } catch (CharacterCodingException e) {
-            throw new JsonException("is not UTF-8");
-        }
-        var reader = new JsonReader(text);
-        Object value = reader.value(0);
-        reader.space();
-        if (reader.at < text.length()) {
-            throw reader.error("text after the end");
-        }
-        return value;
+    // ---- plain values --------------------------------------------------------------------------------------------------
+
+    /** Whether a null comes, which is read then. */
+    boolean isNull() throws JsonException {
+        return peek() == 'n' && literal("null");
     }
 
-    private Object value(int depth) throws JsonException {
-        space();
-        char c = at < text.length() ? text.charAt(at) : 0;
-        if (depth > MAX_DEPTH) {
+    /** A text, or null. */
+    String text() throws JsonException {
+        byte c = peek();
+        if (c != '"' && c != 'n') {
+            throw wrong("text");
+        }
+        return c == 'n' && literal("null") ? null : string();
+    }
+
+    boolean flag() throws JsonException {
+        byte c = peek();
+        if (c != 't' && c != 'f') {
+            throw wrong("true or false");
+        }
+        return literal(c == 't' ? "true" : "false") && c == 't';
+    }
+
+    int int32() throws JsonException {
+        return (int) whole("an integer of 32 bits", Integer.MIN_VALUE, Integer.MAX_VALUE);
+    }
+
+    long int64() throws JsonException {
+        return whole("an integer of 64 bits", Long.MIN_VALUE, Long.MAX_VALUE);
+    }
+
+    private long whole(String expected, long low, long high) throws JsonException {
+        int start = at;
+        if (!startsNumber() || !(number() instanceof Long n) || n < low || n > high) {
+            at = start;
+            throw wrong(expected);
+        }
+        return n;
+    }
+
+    /** Rounded from the nearest double. */
+    float float32() throws JsonException {
+        int start = at;
+        if (startsNumber()) {
+            float value = number().floatValue();
+            if (Float.isFinite(value)) {
+                return value;
+            }
+        }
+        at = start;
+        throw wrong("a number of 32 bits");
+    }
+
+    double float64() throws JsonException {
+        if (!startsNumber()) {
+            throw wrong("a number");
+        }
+        return number().doubleValue();
+    }
+
+    int[] int32s() throws JsonException {
+        int[] values = new int[4];
+        int n = 0;
+        for (array(); element(); n++) {
+            values = n == values.length ? Arrays.copyOf(values, 2 * n) : values;
+            values[n] = int32();
+        }
+        return Arrays.copyOf(values, n);
+    }
+
+    long[] int64s() throws JsonException {
+        long[] values = new long[4];
+        int n = 0;
+        for (array(); element(); n++) {
+            values = n == values.length ? Arrays.copyOf(values, 2 * n) : values;
+            values[n] = int64();
+        }
+        return Arrays.copyOf(values, n);
+    }
+
+    /** One of some constants, by its name. */
+    <E extends Enum<E>> E constant(E[] all) throws JsonException {
+        int start = at;
+        String name = peek() == '"' ? string() : null;
+        for (E constant : all) {
+            if (constant.name().equals(name)) {
+                return constant;
+            }
+        }
+        at = start;
+        throw wrong(all[0].getDeclaringClass().getSimpleName() + ", one of " + Arrays.toString(all));
+    }
+
+    private boolean startsNumber() {
+        byte c = peek();
+        return c == '-' || c >= '0' && c <= '9';
+    }
+
+    /** Any value, as Map, List, String, Long, Double, Boolean or null. */
+    Object value() throws JsonException {
+        switch (peek()) {
+            case '{' -> {
+                var map = new LinkedHashMap<String, Object>();
+                object();
+                for (String name; (name = member(map)) != null; ) {
+                    map.put(name, value());
+                }
+                return map;
+            }
+            case '[' -> {
+                var list = new ArrayList<>();
+                for (array(); element(); ) {
+                    list.add(value());
+                }
+                return list;
+            }
+            case '"', 'n' -> {
+                return text();
+            }
+            case 't', 'f' -> {
+                return flag();
+            }
+            default -> {
+                return number();
+            }
+        }
+    }
+
+    private void skip() throws JsonException {
+        switch (peek()) {
+            case '{' -> {
+                for (object(); more('}'); ) {
+                    name();
+                    skip();
+                }
+            }
+            case '[' -> {
+                for (array(); element(); ) {
+                    skip();
+                }
+            }
+            default -> value();
+        }
+    }
+
+    /** Nothing else follows. */
+    void end() throws JsonException {
+        peek();
+        if (at < json.length) {
+            throw error("text after the end");
+        }
+    }
+
+    // ---- arrays and objects --------------------------------------------------------------------------------------------
+
+    /** Into an array; {@link #element} leads through it. */
+    void array() throws JsonException {
+        enter('[', "an array", null);
+    }
+
+    /** Whether there is one more element, which must be read then; if not, the array is left. */
+    boolean element() throws JsonException {
+        return more(']');
+    }
+
+    /** Into an object whose names are anybody's; {@link #member} leads through it. */
+    void object() throws JsonException {
+        enter('{', "an object", "");
+    }
+
+    /**
+     * The next member's name; its value must be read then. Null, and the object is left, if there is none.
+     *
+     * @param before the members so far, none of which may come again
+     */
+    String member(Map<String, ?> before) throws JsonException {
+        if (!more('}')) {
+            return null;
+        }
+        String name = name();
+        if (before.containsKey(name)) {
+            throw twice(name);
+        }
+        return names[depth] = name;
+    }
+
+    /** Into an object whose fields are known. */
+    Fields fields() throws JsonException {
+        object();
+        return new Fields();
+    }
+
+    /** The fields of an object: exactly those that are asked for, in any order. */
+    final class Fields {
+        private final int level = depth;
+        private final int start = at;
+        /** Which members have been read, by their number. */
+        private long read;
+
+        /** To the value of a field, which must be read then. */
+        JsonReader get(String name) throws JsonException {
+            // who writes files writes the fields in the order in which they are asked for
+            if (!(more('}') && isNext(name)) && !find(name)) {
+                names[level] = "";
+                throw here("has no field " + name);
+            }
+            names[level] = name;
+            read |= 1L << numbers[level];
+            return JsonReader.this;
+        }
+
+        private boolean find(String name) throws JsonException {
+            for (back(); numbers[level] < Long.SIZE - 1 && more('}'); skip()) {
+                if (name().equals(name)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private void back() {
+            at = start;
+            depth = level;
+            numbers[level] = -1;
+        }
+
+        /** Leaves the object. */
+        <T> T all(T value) throws JsonException {
+            int last = numbers[level];
+            if (more('}') || Long.bitCount(read) != last + 1) {
+                checkAll();
+            }
+            return value;
+        }
+
+        private void checkAll() throws JsonException {
+            for (back(); more('}'); skip()) {
+                String name = name();
+                int number = numbers[level];
+                if (number >= Long.SIZE || (read >>> number & 1) == 0) {
+                    names[level] = "";
+                    boolean known = find(name) && numbers[level] < number;
+                    depth = level;
+                    throw known ? twice(name) : here("has an unknown field '" + printable(name) + "'");
+                }
+            }
+        }
+    }
+
+    private void enter(char open, String what, String name) throws JsonException {
+        if (peek() != open) {
+            throw wrong(what);
+        }
+        if (depth == MAX_DEPTH) {
             throw error("nested deeper than " + MAX_DEPTH);
         }
-        return switch (c) {
-            case '{' -> object(depth);
-            case '[' -> array(depth);
-            case '"' -> string();
-            case 't' -> literal("true", Boolean.TRUE);
-            case 'f' -> literal("false", Boolean.FALSE);
-            case 'n' -> literal("null", null);
-            default -> number();
-        };
+        at++;
+        depth++;
+        names[depth] = name;
+        numbers[depth] = -1;
     }
 
-    private Map<String, Object> object(int depth) throws JsonException {
-        var map = new LinkedHashMap<String, Object>();
-        if (opens('}')) {
-            return map;
+    /** Past the comma before the next member or element; past the closing bracket if there is none. */
+    private boolean more(char close) throws JsonException {
+        byte c = peek();
+        if (c == close) {
+            at++;
+            depth--;
+            return false;
         }
-        do {
-            space();
-            if (at >= text.length() || text.charAt(at) != '"') {
-                throw error("a name is expected");
-            }
-            String name = string();
-            if (map.containsKey(name)) {
-                throw error("'" + name.replaceAll("[^ -~]", "?") + "' is there twice");
-            }
-            space();
-            if (at >= text.length() || text.charAt(at) != ':') {
-                throw error("':' is expected");
+        if (++numbers[depth] > 0) {
+            if (c != ',') {
+                throw error("',' or '" + close + "' is expected");
             }
             at++;
-            map.put(name, value(depth + 1));
-        } while (goesOn('}'));
-        return map;
-    }
-
-    private List<Object> array(int depth) throws JsonException {
-        var list = new ArrayList<>();
-        if (opens(']')) {
-            return list;
         }
-        do {
-            list.add(value(depth + 1));
-        } while (goesOn(']'));
-        return list;
+        return true;
     }
 
-    /** Past the opening bracket; true, and past the closing one, if it follows at once. */
-    private boolean opens(char close) {
+    /** Past a member's name. */
+    private String name() throws JsonException {
+        if (peek() != '"') {
+            throw error("a name is expected");
+        }
+        String name = string();
+        colon();
+        return name;
+    }
+
+    /** Whether this is the next name, letter by letter; then past it. */
+    private boolean isNext(String name) throws JsonException {
+        int n = name.length();
+        if (peek() != '"' || at + n + 1 >= json.length || json[at + n + 1] != '"') {
+            return false;
+        }
+        for (int i = 0; i < n; i++) {
+            if (json[at + 1 + i] != name.charAt(i)) {
+                return false;
+            }
+        }
+        at += n + 2;
+        colon();
+        return true;
+    }
+
+    private void colon() throws JsonException {
+        if (peek() != ':') {
+            throw error("':' is expected");
+        }
         at++;
-        space();
-        if (at < text.length() && text.charAt(at) == close) {
+    }
+
+    // ---- characters ----------------------------------------------------------------------------------------------------
+
+    /** The next character that is not white space; 0 at the end. */
+    private byte peek() {
+        while (at < json.length) {
+            byte c = json[at];
+            if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
+                return c;
+            }
             at++;
-            return true;
         }
-        return false;
+        return 0;
     }
 
-    /** True past a comma, false past the end. */
-    private boolean goesOn(char close) throws JsonException {
-        space();
-        char c = at < text.length() ? text.charAt(at) : 0;
-        if (c != ',' && c != close) {
-            throw error("',' or '" + close + "' is expected");
+    private boolean literal(String word) throws JsonException {
+        for (int i = 0; i < word.length(); i++, at++) {
+            if (at >= json.length || json[at] != word.charAt(i)) {
+                throw error("a value is expected");
+            }
         }
-        at++;
-        return c == ',';
+        return true;
     }
 
     private String string() throws JsonException {
         int start = ++at;
-        while (at < text.length() && text.charAt(at) != '"' && text.charAt(at) != '\\' && text.charAt(at) >= ' ') {
+        while (at < json.length && json[at] >= ' ' && json[at] != '"' && json[at] != '\\') {
             at++;
         }
-        if (at < text.length() && text.charAt(at) == '"') {
-            return text.substring(start, at++);
+        if (at < json.length && json[at] == '"') {
+            return new String(json, start, at++ - start, StandardCharsets.ISO_8859_1);
         }
-        var out = new StringBuilder(text.substring(start, at));
-        while (true) {
-            char c = at < text.length() ? text.charAt(at++) : 0;
-            if (c < ' ') {
-                throw error("a text without end, or with a control character");
-            }
-            if (c == '"') {
-                return out.toString();
-            }
-            out.append(c == '\\' ? escape() : c);
+        // bytes beyond ASCII, which are negative, or escapes
+        while (at < json.length && json[at] != '"' && (json[at] < 0 || json[at] >= ' ')) {
+            at += json[at] == '\\' ? 2 : 1;
+        }
+        if (at >= json.length || json[at] != '"') {
+            throw error("a text without end, or with a control character");
+        }
+        try {
+            return unescape(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(json, start, at++ - start)).toString());
+        } catch (CharacterCodingException e) {
+            throw error("not UTF-8");
         }
     }
 
-    private char escape() throws JsonException {
-        char c = at < text.length() ? text.charAt(at++) : 0;
-        int which = "\"\\/bfnrt".indexOf(c);
-        if (which >= 0) {
-            return "\"\\/\b\f\n\r\t".charAt(which);
+    private String unescape(String text) throws JsonException {
+        var out = new StringBuilder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '\\') {
+                c = text.charAt(++i);
+                int which = "\"\\/bfnrt".indexOf(c);
+                if (which >= 0) {
+                    c = "\"\\/\b\f\n\r\t".charAt(which);
+                } else if (c == 'u') {
+                    c = unescape(text, i + 1);
+                    i += 4;
+                } else {
+                    throw error("an unknown escape");
+                }
+            }
+            out.append(c);
         }
-        if (c != 'u' || at + 4 > text.length()) {
-            throw error("an unknown escape");
-        }
+        return out.toString();
+    }
+
+    private char unescape(String text, int from) throws JsonException {
         int code = 0;
-        for (int end = at + 4; at < end; at++) {
-            int digit = Character.digit(text.charAt(at), 16);
-            if (digit < 0 || text.charAt(at) > 'f') {
+        for (int i = from; i < from + 4; i++) {
+            int digit = i < text.length() && text.charAt(i) <= 'f' ? Character.digit(text.charAt(i), 16) : -1;
+            if (digit < 0) {
                 throw error("an unknown escape");
             }
             code = code << 4 | digit;
@@ -154,48 +422,45 @@ final class JsonReader {
         return (char) code;
     }
 
-    private Object number() throws JsonException {
+    /** Long if it is written without fraction and exponent, in at most 18 characters, else Double. */
+    private Number number() throws JsonException {
         int start = at;
-        if (peek('-')) {
-            at++;
-        }
-        if (peek('0')) {
+        at += is('-') ? 1 : 0;
+        if (is('0')) {
             at++;
         } else {
             digits();
         }
         boolean whole = true;
-        if (peek('.')) {
+        if (is('.')) {
             whole = false;
             at++;
             digits();
         }
-        if (peek('e') || peek('E')) {
+        if (is('e') || is('E')) {
             whole = false;
             at++;
-            if (peek('+') || peek('-')) {
-                at++;
-            }
+            at += is('+') || is('-') ? 1 : 0;
             digits();
         }
-        String s = text.substring(start, at);
-        if (whole && s.length() <= 18) {
-            return Long.parseLong(s);
+        var text = new String(json, start, at - start, StandardCharsets.ISO_8859_1);
+        if (whole && text.length() <= 18) {
+            return Long.valueOf(text);
         }
-        double d = Double.parseDouble(s);
+        double d = Double.parseDouble(text);
         if (Double.isInfinite(d)) {
             throw error("a number too large");
         }
         return d;
     }
 
-    private boolean peek(char c) {
-        return at < text.length() && text.charAt(at) == c;
+    private boolean is(char c) {
+        return at < json.length && json[at] == c;
     }
 
     private void digits() throws JsonException {
         int start = at;
-        while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
+        while (at < json.length && json[at] >= '0' && json[at] <= '9') {
             at++;
         }
         if (at == start) {
@@ -203,22 +468,49 @@ final class JsonReader {
         }
     }
 
-    private Object literal(String word, Object value) throws JsonException {
-        if (!text.startsWith(word, at)) {
-            throw error("a value is expected");
-        }
-        at += word.length();
-        return value;
+    // ---- errors --------------------------------------------------------------------------------------------------------
+
+    /** What comes is of another type. */
+    private JsonException wrong(String expected) throws JsonException {
+        byte c = peek();
+        String found = switch (c) {
+            case '{' -> "an object";
+            case '[' -> "an array";
+            case '"' -> {
+                String s = string();
+                yield "the text '" + printable(s.substring(0, Math.min(s.length(), 40))) + "'";
+            }
+            default -> String.valueOf(value());
+        };
+        return here("is " + found + ", not " + expected);
     }
 
-    private void space() {
-        while (at < text.length() && " \n\r\t".indexOf(text.charAt(at)) >= 0) {
-            at++;
+    /** A complaint about the value at this place. */
+    private JsonException here(String reason) {
+        var path = new StringBuilder();
+        for (int d = 1; d <= depth; d++) {
+            if (names[d] == null) {
+                path.append('[').append(numbers[d]).append(']');
+            } else if (!names[d].isEmpty()) {
+                path.append(path.isEmpty() ? "" : ".").append(printable(names[d]));
+            }
         }
+        return new JsonException(path.isEmpty() ? reason : reason + " (at " + path + ")");
+    }
+
+    private JsonException twice(String name) {
+        return error("'" + printable(name) + "' is there twice");
     }
 
     private JsonException error(String what) {
-        int line = 1 + (int) text.chars().limit(Math.min(at, text.length())).filter(c -> c == '\n').count();
-        return new JsonException("is not valid JSON: " + what + ", at character " + at + " in line " + line);
+        int line = 1;
+        for (int i = 0; i < at && i < json.length; i++) {
+            line += json[i] == '\n' ? 1 : 0;
+        }
+        return new JsonException("is not valid JSON: " + what + ", at byte " + Math.min(at, json.length) + " in line " + line);
+    }
+
+    private static String printable(String text) {
+        return text.replaceAll("[^ -~]", "?");
     }
 }

@@ -39,12 +39,20 @@ public final class Layouts {
 
     /** Sum of the segments. */
     public static int channels(int... segments) {
-        return Arrays.stream(segments).sum();
+        int sum = 0;
+        for (int s : segments) {
+            sum += s;
+        }
+        return sum;
     }
 
     /** Sum of the padded segments. */
     public static long padded(int... segments) {
-        return Arrays.stream(segments).mapToLong(s -> pad(s, SEGMENT)).sum();
+        long sum = 0;
+        for (int s : segments) {
+            sum += pad(s, SEGMENT);
+        }
+        return sum;
     }
 
     /**

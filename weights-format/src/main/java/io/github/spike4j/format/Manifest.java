@@ -1,8 +1,8 @@
 package io.github.spike4j.format;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /**
  * {@code manifest.json}. Every field is present in the file; what does not apply is null.
@@ -34,8 +34,18 @@ public record Manifest(int formatVersion, Architecture architecture, String comp
             return new int[] {linear.channels()};
         }
         int[] channels = inputGroups.get(linear.input()).segmentChannels();
-        return linear.steps() == null ? channels
-                : IntStream.range(0, channels.length).flatMap(i -> IntStream.generate(() -> channels[i]).limit(linear.steps().get(i))).toArray();
+        if (linear.steps() == null) {
+            return channels;
+        }
+        int planes = 0;
+        for (int steps : linear.steps()) {
+            planes += steps;
+        }
+        int[] all = new int[planes];
+        for (int i = 0, from = 0; i < channels.length; i++) {
+            Arrays.fill(all, from, from += linear.steps().get(i), channels[i]);
+        }
+        return all;
     }
 
     /** This manifest with another tensor table. */

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -47,12 +48,12 @@ public final class S4jFile implements AutoCloseable {
         this.arena = arena;
         long size = channel.size();
         Directory directory = findDirectory(channel, size);
-        this.bytes = ram ? copy(channel, size) : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
+        this.bytes = ram ? copy(channel, size).asReadOnly() : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
         this.entries = entries(directory);
         this.manifest = readManifest();
         Checks.structure(file, manifest);
         checkTable();
-        Checks.permutations(file, manifest, this::tensor);
+        Checks.permutations(file, manifest, this);
     }
 
     /**
@@ -106,6 +107,11 @@ public final class S4jFile implements AutoCloseable {
         return Collections.unmodifiableSet(names);
     }
 
+    /** Whether there is a small entry of that name. */
+    public boolean hasEntry(String name) {
+        return !name.equals(Container.MANIFEST) && !name.startsWith(Container.TENSORS) && entries.containsKey(name);
+    }
+
     /**
      * A tensor's data.
      *
@@ -115,7 +121,7 @@ public final class S4jFile implements AutoCloseable {
     public MemorySegment tensor(String name) {
         TensorInfo info = info(name);
         Container.Entry entry = entries.get(Container.TENSORS + info.name());
-        return bytes.asSlice(entry.data(), entry.size()).asReadOnly();
+        return bytes.asSlice(entry.data(), entry.size());
     }
 
     /**
@@ -177,7 +183,7 @@ public final class S4jFile implements AutoCloseable {
                 }
                 hashed.accept(entry.name(), entry.size());
             }
-            Checks.values(file, manifest, this::tensor, seen);
+            Checks.values(file, manifest, this, seen);
         } catch (InternalError e) {
             // how the JVM reports a fault in a mapped file
             throw new S4jFormatException(file, null, "cannot be read: it was truncated after it was opened, or the disk fails",
@@ -317,34 +323,33 @@ public final class S4jFile implements AutoCloseable {
     }
 
     private Manifest readManifest() throws S4jFormatException {
-        byte[] json = entry(Container.MANIFEST);
-        Object version = null;
         try {
-            Map<String, Object> tree = JsonBinder.object(JsonReader.read(json));
-            version = tree.get("formatVersion");
-            Versions.upgrade(tree);
-            return JsonBinder.bind(tree, Manifest.class);
+            return ManifestReader.read(entry(Container.MANIFEST));
         } catch (JsonException e) {
-            // A manifest of another version need not have this version's fields: say so instead of naming the first that differs.
-            throw new S4jFormatException(file, Container.MANIFEST, version instanceof Long v && (v < 1 || v > Manifest.VERSION)
-                    ? Checks.otherVersion(v) : e.getMessage(), e);
+            throw new S4jFormatException(file, Container.MANIFEST, e.getMessage(), e);
         }
     }
 
     /** The table names exactly the tensors that are there, in their order. */
     private void checkTable() throws S4jFormatException {
-        List<String> there = entries.keySet().stream().filter(n -> n.startsWith(Container.TENSORS)).toList();
+        var there = new ArrayList<String>();
+        for (String name : entries.keySet()) {
+            if (name.startsWith(Container.TENSORS)) {
+                there.add(name);
+            }
+        }
+        var named = new ArrayList<String>();
         for (TensorInfo t : manifest.tensors()) {
             tensors.put(t.name(), t);
-            Container.Entry e = entries.get(Container.TENSORS + t.name());
+            named.add(Container.TENSORS + t.name());
+            Container.Entry e = entries.get(named.getLast());
             if (e == null) {
-                throw new S4jFormatException(file, Container.TENSORS + t.name(), "is in the manifest, but not in the file");
+                throw new S4jFormatException(file, named.getLast(), "is in the manifest, but not in the file");
             }
             if (e.size() != t.bytes()) {
                 throw new S4jFormatException(file, e.name(), e.size() + " bytes, the manifest says " + t.bytes());
             }
         }
-        List<String> named = manifest.tensors().stream().map(t -> Container.TENSORS + t.name()).toList();
         if (!there.equals(named)) {
             throw new S4jFormatException(file, Container.MANIFEST,
                     "tensors: not those of the file in their order (" + named.size() + " named, " + there.size() + " there)");

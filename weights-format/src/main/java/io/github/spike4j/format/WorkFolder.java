@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -219,14 +220,16 @@ final class WorkFolder {
             if (line.length() < 9 || !line.startsWith(crc(line.substring(9)) + " ")) {
                 break;
             }
+            var json = new JsonReader(line.substring(9).getBytes(StandardCharsets.UTF_8));
             try {
-                if (job == null) {
-                    job = (String) JsonReader.read(line.substring(9).getBytes(StandardCharsets.UTF_8));
-                } else {
-                    Commit c = JsonBinder.read(line.substring(9).getBytes(StandardCharsets.UTF_8), Commit.class);
-                    commits.put(c.block, c);
+                String text = job == null ? json.text() : job;
+                Commit commit = job == null ? null : commit(json);
+                json.end();
+                job = text;
+                if (commit != null) {
+                    commits.put(commit.block, commit);
                 }
-            } catch (JsonException | ClassCastException e) {
+            } catch (JsonException e) {
                 break; // of another version
             }
         }
@@ -235,6 +238,19 @@ final class WorkFolder {
                 journal.truncate(good);
             }
         }
+    }
+
+    private static Commit commit(JsonReader json) throws JsonException {
+        var f = json.fields();
+        String block = f.get("block").text();
+        int first = f.get("first").int32();
+        var tensors = new ArrayList<S4jWriter.Block>();
+        f.get("tensors");
+        for (json.array(); json.element(); ) {
+            var b = json.fields();
+            tensors.add(b.all(new S4jWriter.Block(ManifestReader.tensor(b.get("tensor")), b.get("crc").int64())));
+        }
+        return f.all(new Commit(block, first, tensors, f.get("memo").text()));
     }
 
     private static int newline(byte[] bytes, int from) {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -209,7 +210,7 @@ class DamageTest {
                 manifest("heads", "no multiple", m -> at(m, "architecture").put("heads", 3)),
                 manifest("odd head", "odd", m -> at(m, "architecture").put("headDim", 19)),
                 manifest("epsilon", "normEps", m -> at(m, "architecture").put("normEps", -1)),
-                manifest("older, with newer fields", "formatVersion 1 with fields of version 2", m -> m.put("formatVersion", 1)),
+                manifest("older, with newer fields", "(at architecture); formatVersion is 1", m -> m.put("formatVersion", 1)),
                 manifest("older field", "ropeTheta", m -> at(m, "architecture").put("ropeTheta", 10000)),
                 manifest("period", "period -1.0", m -> ((ArrayNode) at(m, "architecture", "ropes", 0).get("periods")).set(0, -1)),
                 manifest("periods", "headDim / 2", m -> ((ArrayNode) at(m, "architecture", "ropes", 0).get("periods")).remove(0)),
@@ -217,7 +218,7 @@ class DamageTest {
                 manifest("rope of a layer", "layerRopes 1", m -> ((ArrayNode) at(m, "architecture").get("layerRopes")).set(0, 1)),
                 manifest("window", "layerWindows -1", m -> ((ArrayNode) at(m, "architecture").get("layerWindows")).set(0, -1)),
                 manifest("windows", "has not 2 values", m -> ((ArrayNode) at(m, "architecture").get("layerWindows")).remove(0)),
-                manifest("activation", "'relu', this version knows gelu_tanh, silu", m -> at(m, "architecture").put("activation", "relu")),
+                manifest("activation", "'relu', this version knows gelu_tanh and silu", m -> at(m, "architecture").put("activation", "relu")),
                 manifest("attention scale", "attentionScale 0.0", m -> at(m, "architecture").put("attentionScale", 0)),
                 manifest("soft cap", "attentionSoftcap -1.0", m -> at(m, "architecture").put("attentionSoftcap", -1)),
                 manifest("steps", "one number for each segment", m -> ((ArrayNode) at(m, "linears", "layers.1.attn_o").get("steps")).remove(0)),
@@ -302,13 +303,14 @@ class DamageTest {
         Path first = Path.of(System.getProperty("spike4j.home", ".."), "weights-format/src/test/resources/golden/v1-spiking.s4j");
         Files.createDirectories(dir);
         S4jFile.open(Forge.of(first).write(dir.resolve("damaged.s4j"))).close();
-        for (Consumer<ObjectNode> change : List.<Consumer<ObjectNode>>of(
-                m -> at(m, "architecture").put("qkNorm", false),
-                m -> at(m, "inputGroups", "head_in").put("hadamard", false),
-                m -> at(m, "linears", "lm_head").putNull("steps"),
-                m -> at(m, "attention").put("vMode", "token"),
-                m -> at(m, "attention", "layers", 0).putNull("vScale"))) {
-            refused(Forge.of(first).manifest(change).bytes(), "manifest.json", "formatVersion 1 with fields of version 2");
+        for (var change : Map.<String, Consumer<ObjectNode>>of(
+                "'qkNorm' (at architecture)", m -> at(m, "architecture").put("qkNorm", false),
+                "'hadamard' (at inputGroups.head_in)", m -> at(m, "inputGroups", "head_in").put("hadamard", false),
+                "'steps' (at linears.lm_head)", m -> at(m, "linears", "lm_head").putNull("steps"),
+                "'vMode' (at attention)", m -> at(m, "attention").put("vMode", "token"),
+                "'vScale' (at attention.layers[0])", m -> at(m, "attention", "layers", 0).putNull("vScale")).entrySet()) {
+            refused(Forge.of(first).manifest(change.getValue()).bytes(), "manifest.json",
+                    "has an unknown field " + change.getKey() + "; formatVersion is 1");
         }
     }
 
