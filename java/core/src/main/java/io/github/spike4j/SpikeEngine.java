@@ -88,7 +88,8 @@ public final class SpikeEngine implements AutoCloseable {
     }
 
     /**
-     * Opens a model: checks structure and manifest, maps the weights. Hashes are not checked.
+     * Opens a model: checks structure and manifest, maps the weights. Hashes are not checked. Tokenizer and chat template are read by the
+     * first call that needs them, which throws {@link SpikeException.Format} or {@link SpikeException.Template} if they are damaged.
      *
      * @throws SpikeException.Format if the file is damaged, not a model, or cannot be read
      * @throws SpikeException.UnsupportedModel if this version cannot run it

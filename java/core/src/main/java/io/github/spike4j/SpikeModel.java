@@ -11,12 +11,14 @@ import java.nio.file.Path;
 
 /** An open model. Its weights are mapped and used in place. */
 public final class SpikeModel implements AutoCloseable {
+    private static final String TOKENIZER = "tokenizer.json";
+
     private final WeightFile file;
     private final LlamaModel model;
     private final Scheduler.Model lane;
-    private final Tokenizer tokenizer;
     private final SpikeEngine engine;
-    /** The file's own, once somebody asked for it. */
+    /** The file's own, once somebody asked for them. */
+    private volatile Tokenizer tokenizer;
     private volatile ChatTemplate template;
     /** Whether the engine is closed with the model. */
     private final boolean owner;
@@ -27,13 +29,8 @@ public final class SpikeModel implements AutoCloseable {
         file = WeightFile.open(path);
         try {
             model = new LlamaModel(file);
-            var json = file.entry("tokenizer.json");
-            tokenizer = json == null ? null : Tokenizer.fromJson(json);
             var ends = file.manifest().tokenizer();
             lane = engine.scheduler().open(model, ends == null ? new int[0] : ends.eos());
-        } catch (TokenizerException e) {
-            file.close();
-            throw new SpikeException.Format(path + ": tokenizer.json: " + e.getMessage(), e);
         } catch (RuntimeException | Error e) {
             file.close();
             throw e;
@@ -126,15 +123,32 @@ public final class SpikeModel implements AutoCloseable {
         return tokenizer().decode(ids, true);
     }
 
+    /** Reads it for the first who needs it: a vocabulary takes longer than all the rest of a model. */
     Tokenizer tokenizer() {
         if (tokenizer == null) {
-            throw new SpikeException.UnsupportedModel(file.path() + " has no tokenizer.json: use token ids, or convert it with its tokenizer");
+            synchronized (file) {
+                if (tokenizer == null) {
+                    tokenizer = readTokenizer();
+                }
+            }
         }
         return tokenizer;
     }
 
+    private Tokenizer readTokenizer() {
+        var json = file.entry(TOKENIZER);
+        if (json == null) {
+            throw new SpikeException.UnsupportedModel(file.path() + " has no tokenizer.json: use token ids, or convert it with its tokenizer");
+        }
+        try {
+            return Tokenizer.fromJson(json);
+        } catch (TokenizerException e) {
+            throw new SpikeException.Format(file.path() + ": tokenizer.json: " + e.getMessage(), e);
+        }
+    }
+
     boolean hasTokenizer() {
-        return tokenizer != null;
+        return file.hasEntry(TOKENIZER);
     }
 
     int vocab() {

@@ -19,7 +19,6 @@ import java.util.stream.IntStream;
 
 /** The invariants of a manifest (SPEC.md, "Manifest"). What passes here can be handed to a kernel without a further look. */
 final class Checks {
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final List<String> COMPUTES = List.of("spiking", "dense");
@@ -51,15 +50,15 @@ final class Checks {
     /** Checks that the permutations are permutations: kernels gather through them. */
     static void permutations(Path path, Manifest manifest, S4jFile file) throws S4jFormatException {
         var checks = new Checks(path, manifest);
-        for (InputGroup group : manifest.inputGroups().values()) {
-            if (group.permutation() != null) {
-                checks.permutation(group.permutation(), file.tensor(group.permutation()), group.channels());
-            }
-        }
         if (manifest.attention() != null) {
             for (AttentionLayer layer : manifest.attention().layers()) {
-                checks.permutation(layer.kPermutation(), file.tensor(layer.kPermutation()), manifest.architecture().headDim());
-                checks.permutation(layer.vPermutation(), file.tensor(layer.vPermutation()), manifest.architecture().headDim());
+                checks.permutations(layer.kPermutation(), file.tensor(layer.kPermutation()), manifest.architecture().headDim());
+                checks.permutations(layer.vPermutation(), file.tensor(layer.vPermutation()), manifest.architecture().headDim());
+            }
+        }
+        for (InputGroup group : manifest.inputGroups().values()) {
+            if (group.permutation() != null) {
+                checks.permutations(group.permutation(), file.tensor(group.permutation()), group.channels());
             }
         }
     }
@@ -428,7 +427,7 @@ final class Checks {
         Architecture a = manifest.architecture();
         require(byHead != null && byHead.length == a.kvHeads(), "%s: kSalient and vSalient hold %d counts", what, a.kvHeads());
         for (int n : byHead) {
-            range(what + ": salient channels", n, 0, a.headDim());
+            require(n >= 0 && n <= a.headDim(), "%s: salient channels %d is not in 0 to %d", what, n, a.headDim());
         }
     }
 
@@ -458,19 +457,14 @@ final class Checks {
                 "%s: tensor %s is %s %s in %s, not %s %s in ROW", what, name, t.encoding(), t.shape(), t.layout(), encoding, shape);
     }
 
-    private void permutation(String name, MemorySegment data, int channels) throws S4jFormatException {
-        int[] sources = data.toArray(INT);
-        var seen = new boolean[channels];
-        for (int i = 0; i < sources.length; i++) {
-            if (i % channels == 0) {
-                Arrays.fill(seen, false);
-            }
-            int source = sources[i];
-            if (source < 0 || source >= channels || seen[source]) {
-                throw new S4jFormatException(path, Container.TENSORS + name, "element " + i + " (" + source
+    private void permutations(String name, MemorySegment data, int channels) throws S4jFormatException {
+        int[] sources = Permutations.read(data);
+        for (int from = 0; from < sources.length; from += channels) {
+            int i = Permutations.firstWrong(sources, from, channels);
+            if (i >= 0) {
+                throw new S4jFormatException(path, Container.TENSORS + name, "element " + i + " (" + sources[i]
                         + "): not a permutation of 0 to " + (channels - 1));
             }
-            seen[source] = true;
         }
     }
 

@@ -1,10 +1,8 @@
 package io.github.spike4j.format;
 
-import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -30,6 +28,8 @@ final class Container {
     static final int LOCATOR64_SIGNATURE = 0x07064b50;
     static final int END_SIGNATURE = 0x06054b50;
     private static final int DIRECTORY_SIGNATURE = 0x02014b50;
+    private static final int DIRECTORY_RECORD = 46;
+    private static final int ALIGNMENT_FIELD = 0xa11e;
 
     /** 1980-02-01 00:00:00 in MS-DOS form: within every time zone the same bytes. */
     private static final int DOS_DATE = 2 << 5 | 1;
@@ -80,17 +80,16 @@ final class Container {
 
     /** Everything from the entry's offset to its data. */
     static byte[] localHeader(Entry e) {
-        ByteBuffer b = buffer((int) (e.data() - e.offset()));
-        b.putInt(0x04034b50);
-        common(b, e, e.large());
-        b.putShort((short) (b.capacity() - LOCAL_HEADER - e.name().length()));
-        b.put(e.name().getBytes(StandardCharsets.US_ASCII));
+        var out = new Record((int) (e.data() - e.offset()));
+        out.u32(0x04034b50);
+        common(out, e, e.large());
+        out.u16(out.bytes.length - LOCAL_HEADER - e.name().length());
+        out.text(e.name());
         if (e.large()) {
-            b.putShort((short) 1).putShort((short) 16).putLong(e.size()).putLong(e.size());
+            out.u16(1).u16(16).u64(e.size()).u64(e.size());
         }
-        b.putShort((short) 0xa11e).putShort((short) (b.remaining() - 2));
-        b.putShort((short) alignment(e.name(), e.size()));
-        return b.array();
+        out.u16(ALIGNMENT_FIELD).u16(out.bytes.length - out.length - 2).u16(alignment(e.name(), e.size()));
+        return out.bytes;
     }
 
     /**
@@ -100,21 +99,23 @@ final class Container {
      */
     static List<Entry> entries(byte[] directory) {
         var entries = new ArrayList<Entry>();
-        ByteBuffer b = ByteBuffer.wrap(directory).order(ByteOrder.LITTLE_ENDIAN);
         for (int at = 0; at < directory.length; ) {
-            int end = directory.length - at < 46 || b.getInt(at) != DIRECTORY_SIGNATURE ? Integer.MAX_VALUE
-                    : at + 46 + (b.getShort(at + 28) & 0xffff) + (b.getShort(at + 30) & 0xffff);
+            if (directory.length - at < DIRECTORY_RECORD || little(directory, at, 4) != DIRECTORY_SIGNATURE) {
+                throw new IllegalArgumentException("no record at its byte " + at);
+            }
+            int extra = at + DIRECTORY_RECORD + (int) little(directory, at + 28, 2);
+            int end = extra + (int) little(directory, at + 30, 2);
             if (end > directory.length) {
                 throw new IllegalArgumentException("no record at its byte " + at);
             }
-            int extra = at + 46 + (b.getShort(at + 28) & 0xffff);
-            long size = b.getInt(at + 24) & MAGIC;
-            long offset = b.getInt(at + 42) & MAGIC;
-            if (end - extra >= 4 + (size == MAGIC ? 16 : 0) + (offset == MAGIC ? 8 : 0) && b.getShort(extra) == 1) {
-                offset = offset == MAGIC ? b.getLong(extra + (size == MAGIC ? 20 : 4)) : offset;
-                size = size == MAGIC ? b.getLong(extra + 4) : size;
+            long size = little(directory, at + 24, 4);
+            long offset = little(directory, at + 42, 4);
+            if (end - extra >= 4 + (size == MAGIC ? 16 : 0) + (offset == MAGIC ? 8 : 0) && little(directory, extra, 2) == 1) {
+                offset = offset == MAGIC ? little(directory, extra + (size == MAGIC ? 20 : 4), 8) : offset;
+                size = size == MAGIC ? little(directory, extra + 4, 8) : size;
             }
-            entries.add(new Entry(new String(directory, at + 46, extra - at - 46, StandardCharsets.UTF_8), offset, size, b.getInt(at + 16) & MAGIC));
+            var name = new String(directory, at + DIRECTORY_RECORD, extra - at - DIRECTORY_RECORD, StandardCharsets.UTF_8);
+            entries.add(new Entry(name, offset, size, little(directory, at + 16, 4)));
             at = end;
         }
         return entries;
@@ -127,55 +128,90 @@ final class Container {
         for (Entry e : entries) {
             anyLarge |= e.large();
         }
-        var out = new ByteArrayOutputStream();
+        var out = new Record(128 * (1 + entries.size()));
         for (Entry e : entries) {
             boolean farOffset = e.offset() >= MAGIC;
             boolean zip64 = e.large() || farOffset;
             int extra = zip64 ? 4 + (e.large() ? 16 : 0) + (farOffset ? 8 : 0) : 0;
-            ByteBuffer b = buffer(46 + e.name().length() + extra + 6);
-            b.putInt(DIRECTORY_SIGNATURE);
-            b.putShort((short) (anyLarge || farOffset ? 45 : 20));
-            common(b, e, zip64);
-            b.putShort((short) (extra + 6));
-            b.putShort((short) 0).putShort((short) 0).putShort((short) 0).putInt(0);
-            b.putInt((int) Math.min(e.offset(), MAGIC));
-            b.put(e.name().getBytes(StandardCharsets.US_ASCII));
+            out.u32(DIRECTORY_SIGNATURE).u16(anyLarge || farOffset ? 45 : 20);
+            common(out, e, zip64);
+            out.u16(extra + 6).u16(0).u16(0).u16(0).u32(0).u32(Math.min(e.offset(), MAGIC));
+            out.text(e.name());
             if (zip64) {
-                b.putShort((short) 1).putShort((short) (extra - 4));
+                out.u16(1).u16(extra - 4);
                 if (e.large()) {
-                    b.putLong(e.size()).putLong(e.size());
+                    out.u64(e.size()).u64(e.size());
                 }
                 if (farOffset) {
-                    b.putLong(e.offset());
+                    out.u64(e.offset());
                 }
             }
-            b.putShort((short) 0xa11e).putShort((short) 2).putShort((short) alignment(e.name(), e.size()));
-            out.writeBytes(b.array());
+            out.u16(ALIGNMENT_FIELD).u16(2).u16(alignment(e.name(), e.size()));
         }
-        long length = out.size();
+        long length = out.length;
         if (start >= MAGIC) {
-            ByteBuffer b = buffer(END64 + LOCATOR64);
-            b.putInt(0x06064b50).putLong(END64 - 12).putShort((short) 45).putShort((short) 45).putInt(0).putInt(0);
-            b.putLong(entries.size()).putLong(entries.size()).putLong(length).putLong(start);
-            b.putInt(LOCATOR64_SIGNATURE).putInt(0).putLong(start + length).putInt(1);
-            out.writeBytes(b.array());
+            out.u32(0x06064b50).u64(END64 - 12).u16(45).u16(45).u32(0).u32(0).u64(entries.size()).u64(entries.size()).u64(length).u64(start);
+            out.u32(LOCATOR64_SIGNATURE).u32(0).u64(start + length).u32(1);
         }
-        ByteBuffer b = buffer(END);
-        b.putInt(END_SIGNATURE).putInt(0).putShort((short) entries.size()).putShort((short) entries.size());
-        b.putInt((int) length).putInt((int) Math.min(start, MAGIC)).putShort((short) 0);
-        out.writeBytes(b.array());
-        return out.toByteArray();
+        out.u32(END_SIGNATURE).u32(0).u16(entries.size()).u16(entries.size()).u32(length).u32(Math.min(start, MAGIC)).u16(0);
+        return Arrays.copyOf(out.bytes, out.length);
     }
 
     /** Version needed to name length: the fields that local header and directory share. */
-    private static void common(ByteBuffer b, Entry e, boolean zip64) {
-        int size = (int) Math.min(e.size(), MAGIC);
-        b.putShort((short) (zip64 ? 45 : 10)).putShort((short) UTF8_NAME).putShort((short) 0);
-        b.putShort((short) 0).putShort((short) DOS_DATE);
-        b.putInt((int) e.crc()).putInt(size).putInt(size).putShort((short) e.name().length());
+    private static void common(Record out, Entry e, boolean zip64) {
+        long size = Math.min(e.size(), MAGIC);
+        out.u16(zip64 ? 45 : 10).u16(UTF8_NAME).u16(0).u16(0).u16(DOS_DATE).u32(e.crc()).u32(size).u32(size).u16(e.name().length());
     }
 
-    private static ByteBuffer buffer(int capacity) {
-        return ByteBuffer.allocate(capacity).order(ByteOrder.LITTLE_ENDIAN);
+    /** The unsigned number of {@code n} bytes. */
+    private static long little(byte[] bytes, int at, int n) {
+        long value = 0;
+        for (int i = n - 1; i >= 0; i--) {
+            value = value << 8 | bytes[at + i] & 0xff;
+        }
+        return value;
+    }
+
+    /** Little-endian bytes, one after the other. */
+    private static final class Record {
+        private byte[] bytes;
+        private int length;
+
+        Record(int capacity) {
+            bytes = new byte[capacity];
+        }
+
+        Record u16(long value) {
+            return little(value, 2);
+        }
+
+        Record u32(long value) {
+            return little(value, 4);
+        }
+
+        Record u64(long value) {
+            return little(value, 8);
+        }
+
+        private Record little(long value, int n) {
+            room(n);
+            for (int i = 0; i < n; i++) {
+                bytes[length++] = (byte) (value >>> 8 * i);
+            }
+            return this;
+        }
+
+        void text(String ascii) {
+            byte[] text = ascii.getBytes(StandardCharsets.US_ASCII);
+            room(text.length);
+            System.arraycopy(text, 0, bytes, length, text.length);
+            length += text.length;
+        }
+
+        private void room(int n) {
+            if (length + n > bytes.length) {
+                bytes = Arrays.copyOf(bytes, 2 * (length + n));
+            }
+        }
     }
 }

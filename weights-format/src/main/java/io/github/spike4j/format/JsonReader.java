@@ -425,11 +425,13 @@ final class JsonReader {
     /** Long if it is written without fraction and exponent, in at most 18 characters, else Double. */
     private Number number() throws JsonException {
         int start = at;
-        at += is('-') ? 1 : 0;
+        boolean negative = is('-');
+        at += negative ? 1 : 0;
+        long digits = 0;
         if (is('0')) {
             at++;
         } else {
-            digits();
+            digits = digits();
         }
         boolean whole = true;
         if (is('.')) {
@@ -443,11 +445,10 @@ final class JsonReader {
             at += is('+') || is('-') ? 1 : 0;
             digits();
         }
-        var text = new String(json, start, at - start, StandardCharsets.ISO_8859_1);
-        if (whole && text.length() <= 18) {
-            return Long.valueOf(text);
+        if (whole && at - start <= 18) {
+            return negative ? -digits : digits;
         }
-        double d = Double.parseDouble(text);
+        double d = Double.parseDouble(new String(json, start, at - start, StandardCharsets.ISO_8859_1));
         if (Double.isInfinite(d)) {
             throw error("a number too large");
         }
@@ -458,14 +459,17 @@ final class JsonReader {
         return at < json.length && json[at] == c;
     }
 
-    private void digits() throws JsonException {
+    /** At least one digit; what they mean, if it fits. */
+    private long digits() throws JsonException {
         int start = at;
-        while (at < json.length && json[at] >= '0' && json[at] <= '9') {
-            at++;
+        long value = 0;
+        for (; at < json.length && json[at] >= '0' && json[at] <= '9'; at++) {
+            value = 10 * value + json[at] - '0';
         }
         if (at == start) {
             throw error("a value is expected");
         }
+        return value;
     }
 
     // ---- errors --------------------------------------------------------------------------------------------------------

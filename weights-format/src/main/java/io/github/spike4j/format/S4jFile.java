@@ -147,7 +147,7 @@ public final class S4jFile implements AutoCloseable {
         if (entry == null) {
             throw new S4jFormatException(file, name, "no such entry");
         }
-        byte[] data = bytes.asSlice(entry.data(), entry.size()).toArray(ValueLayout.JAVA_BYTE);
+        byte[] data = read(entry.data(), (int) entry.size());
         var crc = new CRC32();
         crc.update(data);
         if (crc.getValue() != entry.crc()) {
@@ -279,7 +279,7 @@ public final class S4jFile implements AutoCloseable {
     private Map<String, Container.Entry> entries(Directory directory) throws S4jFormatException {
         List<Container.Entry> list;
         try {
-            list = Container.entries(bytes.asSlice(directory.start, directory.length).toArray(ValueLayout.JAVA_BYTE));
+            list = Container.entries(read(directory.start, directory.length));
         } catch (IllegalArgumentException e) {
             throw new S4jFormatException(file, null, "damaged: the ZIP directory cannot be read: " + e.getMessage(), e);
         }
@@ -314,6 +314,12 @@ public final class S4jFile implements AutoCloseable {
             }
         }
         return map;
+    }
+
+    private byte[] read(long at, int n) {
+        byte[] data = new byte[n];
+        MemorySegment.ofArray(data).copyFrom(bytes.asSlice(at, n));
+        return data;
     }
 
     private boolean equal(long at, byte[] expected) {

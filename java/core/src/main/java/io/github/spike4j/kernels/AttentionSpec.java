@@ -157,19 +157,30 @@ public record AttentionSpec(int heads, int headDim, Scores scores, boolean dense
         END
     }
 
+    private static final PageField[] PAGE_FIELDS = PageField.values();
+
     /** Byte offset of a part inside kv head {@code h}'s page. */
     public long offset(int h, PageField field) {
         var head = kvHeads.get(h);
+        return offset(headDim, kBits, vBits, head.kSalient, head.vSalient, field);
+    }
+
+    /** Bytes of a kv head's page in spiking attention, a multiple of 64. */
+    public static long pageBytes(int headDim, int[] kBits, int[] vBits, int kSalient, int vSalient) {
+        return offset(headDim, kBits, vBits, kSalient, vSalient, PageField.END);
+    }
+
+    private static long offset(int headDim, int[] kBits, int[] vBits, int kSalient, int vSalient, PageField field) {
         long at = 0;
-        for (var f : PageField.values()) {
+        for (var f : PAGE_FIELDS) {
             if (f == field) {
                 return at;
             }
             at += pad((int) switch (f) {
-                case K0 -> (long) PAGE * pad(headDim - head.kSalient, 16) * storage(kBits[0]) / 8;
-                case K1 -> (long) PAGE * pad(head.kSalient, 16) * storage(kBits[1]) / 8;
-                case V0 -> (long) PAGE * pad(headDim - head.vSalient, 32) * storage(vBits[0]) / 8;
-                case V1 -> (long) PAGE * pad(head.vSalient, 32) * storage(vBits[1]) / 8;
+                case K0 -> (long) PAGE * pad(headDim - kSalient, 16) * storage(kBits[0]) / 8;
+                case K1 -> (long) PAGE * pad(kSalient, 16) * storage(kBits[1]) / 8;
+                case V0 -> (long) PAGE * pad(headDim - vSalient, 32) * storage(vBits[0]) / 8;
+                case V1 -> (long) PAGE * pad(vSalient, 32) * storage(vBits[1]) / 8;
                 case K_SCALE, K_SUM -> 2L * PAGE * 4;
                 case V_SCALE -> (long) PAGE * 4;
                 case K_ZERO, V_ZERO -> 2L * PAGE;

@@ -1,5 +1,6 @@
 package io.github.spike4j.kernels;
 
+import io.github.spike4j.format.Permutations;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -69,9 +70,17 @@ public final class GifSpec {
     public GifSpec(int[] permutation, List<Segment> segments, float[] clip) {
         require(!segments.isEmpty() && segments.size() <= MAX_SEGMENTS, "number of segments (1..4)", segments.size());
         this.segments = List.copyOf(segments);
-        channels = segments.stream().mapToInt(Segment::channels).sum();
-        padded = segments.stream().mapToInt(Segment::codeBytes).sum();
-        groups = segments.stream().mapToInt(Segment::groups).sum();
+        int allChannels = 0;
+        int allBytes = 0;
+        int allGroups = 0;
+        for (var s : segments) {
+            allChannels += s.channels();
+            allBytes += s.codeBytes();
+            allGroups += s.groups();
+        }
+        channels = allChannels;
+        padded = allBytes;
+        groups = allGroups;
         require(channels > 0, "channels", channels);
         this.clip = new float[] {1, 1, 1, 1};
         if (clip != null) {
@@ -86,12 +95,10 @@ public final class GifSpec {
         this.permutation = permutation == null ? null : permutation.clone();
         if (permutation != null) {
             require(permutation.length == channels, "permutation length (must be " + channels + ")", permutation.length);
-            var seen = new boolean[channels];
-            for (int c : permutation) {
-                if (c < 0 || c >= channels || seen[c]) {
-                    throw new IllegalArgumentException("not a permutation of " + channels + " channels: " + c + " is out of range or repeated");
-                }
-                seen[c] = true;
+            int wrong = Permutations.firstWrong(permutation, 0, channels);
+            if (wrong >= 0) {
+                throw new IllegalArgumentException("not a permutation of " + channels + " channels: " + permutation[wrong]
+                        + " is out of range or repeated");
             }
         }
     }

@@ -5,6 +5,7 @@ import io.github.spike4j.format.Architecture;
 import io.github.spike4j.kernels.Activation;
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.kernels.GifSpec;
+import io.github.spike4j.kernels.SpikeWeights;
 import io.github.spike4j.weights.LinearWeights;
 import io.github.spike4j.weights.WeightFile;
 import java.lang.foreign.MemorySegment;
@@ -71,8 +72,8 @@ public final class LlamaModel {
                 : all.kRanges().equals("shared") ? AttentionSpec.Coding.K.SHARED : AttentionSpec.Coding.K.TOKEN,
                 all.vMode().equals("frozen") ? AttentionSpec.Coding.V.FROZEN : AttentionSpec.Coding.V.TOKEN, all.hadamard());
         int d = a.headDim();
-        int[] k = file.ints(own.kPermutation(), a.kvHeads() * d);
-        int[] v = file.ints(own.vPermutation(), a.kvHeads() * d);
+        int[] k = file.ints(own.kPermutation());
+        int[] v = file.ints(own.vPermutation());
         float[] kScale = scales(file, own.kScale());
         int[] kZero = zeros(file, own.kZero());
         float[] vScale = scales(file, own.vScale());
@@ -82,8 +83,7 @@ public final class LlamaModel {
             var head = new AttentionSpec.KvHead(slice(k, h, d), slice(v, h, d), slice(kScale, h, d), slice(kZero, h, d), slice(vScale, h, d),
                     slice(vZero, h, d), own.kSalient()[h], own.vSalient()[h], offset);
             heads.add(head);
-            offset += new AttentionSpec(1, d, scores, false, all.qBits(), all.kBits(), all.vBits(), coding, List.of(head),
-                    new AttentionSpec.Peer()).pageBytes(0);
+            offset += AttentionSpec.pageBytes(d, all.kBits(), all.vBits(), head.kSalient(), head.vSalient());
         }
         try {
             return new AttentionSpec(a.heads(), d, scores, false, all.qBits(), all.kBits(), all.vBits(), coding, heads,
@@ -186,17 +186,24 @@ public final class LlamaModel {
     /** Codes that a token has on its way to the last residual. */
     public long codesPerToken() {
         var a = architecture;
-        long encoded = phases.stream().mapToLong(p -> p instanceof Phase.Prepare e && !e.selected() ? channels(e.specs()) : 0).sum();
-        return encoded + (dense ? 0 : (long) a.layers() * a.qkvRows());
+        return codes(false) + (dense ? 0 : (long) a.layers() * a.qkvRows());
     }
 
     /** Codes that its logits add. */
     public long codesPerLogits() {
-        return phases.stream().mapToLong(p -> p instanceof Phase.Prepare e && e.selected() ? channels(e.specs()) : 0).sum();
+        return codes(true);
     }
 
-    private static long channels(List<GifSpec> specs) {
-        return specs.stream().mapToLong(GifSpec::channels).sum();
+    private long codes(boolean ofLogits) {
+        long sum = 0;
+        for (var phase : phases) {
+            if (phase instanceof Phase.Prepare p && p.selected() == ofLogits) {
+                for (var spec : p.specs()) {
+                    sum += spec.channels();
+                }
+            }
+        }
+        return sum;
     }
 
     /** The encodings of each phase. */
@@ -317,11 +324,12 @@ public final class LlamaModel {
                             rotated.add(s.weights().spec());
                         }
                     }
-                    switch (s.weights().layout()) {
-                        case R16 -> { }
-                        case P64 -> planes.add(s.weights().spec());
-                        case C1 -> throw new SpikeException.UnsupportedModel(file.path() + ": linear " + name
+                    if (s.weights().layout() == SpikeWeights.Layout.C1) {
+                        throw new SpikeException.UnsupportedModel(file.path() + ": linear " + name
                                 + " lies in layout C1, which this version cannot compute; convert the model anew with R16");
+                    }
+                    if (s.weights().layout() == SpikeWeights.Layout.P64) {
+                        planes.add(s.weights().spec());
                     }
                 }
                 parts.add(new Phase.Part(weights, slot, offset));

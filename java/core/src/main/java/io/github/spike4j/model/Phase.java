@@ -31,22 +31,31 @@ public sealed interface Phase {
     /** What makes the floats that are encoded. */
     sealed interface Source {
         /** RMSNorm of {@code from} into {@link Buffer#NORMED}. */
-        record Norm(Buffer from, MemorySegment weight) implements Source {}
+        record Norm(Buffer from, MemorySegment weight) implements Source {
+            @Override
+            public Buffer output() {
+                return Buffer.NORMED;
+            }
+        }
 
         /** activation(gate) * up of {@link Buffer#GATE_UP} into {@link Buffer#HIDDEN}. */
-        record Gated(Activation activation) implements Source {}
+        record Gated(Activation activation) implements Source {
+            @Override
+            public Buffer output() {
+                return Buffer.HIDDEN;
+            }
+        }
 
         /** {@code from} as it is. */
-        record Plain(Buffer from) implements Source {}
+        record Plain(Buffer from) implements Source {
+            @Override
+            public Buffer output() {
+                return from;
+            }
+        }
 
         /** The buffer that holds the floats afterwards. */
-        default Buffer output() {
-            return switch (this) {
-                case Norm _ -> Buffer.NORMED;
-                case Gated _ -> Buffer.HIDDEN;
-                case Plain p -> p.from;
-            };
-        }
+        Buffer output();
     }
 
     /**

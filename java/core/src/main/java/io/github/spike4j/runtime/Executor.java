@@ -37,7 +37,7 @@ final class Executor implements AutoCloseable, Team.Job {
         this.kernels = kernels;
         this.team = team;
         ropes = new RopeTables(model);
-        phases = model.phases().toArray(Phase[]::new);
+        phases = model.phases().toArray(new Phase[0]);
         int first = 0;
         while (first < phases.length && !(phases[first] instanceof Phase.Select)) {
             first++;
@@ -73,9 +73,9 @@ final class Executor implements AutoCloseable, Team.Job {
         }
     }
 
-    /** Makes the tables of the rotations for so many positions ahead. */
-    void reserveRopes(int positions) {
-        ropes.prepare(positions, positions);
+    /** The tables of the rotations. */
+    RopeTables ropes() {
+        return ropes;
     }
 
     /**
@@ -106,11 +106,6 @@ final class Executor implements AutoCloseable, Team.Job {
     /** The residual, [rows][hidden]: what a single block starts from, and what the phases before the logits leave. */
     MemorySegment residual() {
         return workspace.floats(Buffer.RESIDUAL);
-    }
-
-    /** Positions that the table reaches. */
-    int ropePositions() {
-        return ropes.positions();
     }
 
     /** Silent codes of a row. */

@@ -14,7 +14,7 @@ import java.util.List;
 final class Lane {
     /** Most sessions, and most rows of logits, of a step. */
     private static final int MAX_SEQUENCES = 64;
-    /** Positions whose rotations are made when a model is opened, some ms; the next are made before they are needed. */
+    /** Positions whose rotations are made as soon as a model is open, some ms; the next are made before they are needed. */
     private static final int FIRST_POSITIONS = 2048;
     /** Rows of logits that an evaluation takes at a time. */
     static final int EVALUATION_ROWS = 32;
@@ -48,8 +48,8 @@ final class Lane {
         pool = new KvPool(arena, model.blockBytes());
         executor = new Executor(model, kernels, team);
         try {
-            executor.reserveRopes(Math.min(model.architecture().context(), FIRST_POSITIONS));
             batch = new Batch(arena, Math.max(this.piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
+            executor.ropes().start(Math.min(model.architecture().context(), FIRST_POSITIONS));
         } catch (Throwable t) {
             free();
             throw t;

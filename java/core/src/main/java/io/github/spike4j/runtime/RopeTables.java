@@ -33,7 +33,9 @@ final class RopeTables implements AutoCloseable {
     RopeTables(LlamaModel model) {
         this.model = model;
         used = new boolean[model.architecture().ropes().size() + 1];
-        model.architecture().layerRopes().forEach(r -> used[r + 1] = true);
+        for (int rope : model.architecture().layerRopes()) {
+            used[rope + 1] = true;
+        }
         current = new Tables(Arena.ofShared(), new MemorySegment[used.length], 0);
     }
 
@@ -45,6 +47,11 @@ final class RopeTables implements AutoCloseable {
     /** Positions that the tables reach. */
     int positions() {
         return current.positions;
+    }
+
+    /** Starts to make tables of so many positions, which the first step will find or wait for. */
+    void start(int positions) {
+        grow(positions);
     }
 
     /**
@@ -63,13 +70,16 @@ final class RopeTables implements AutoCloseable {
             replace(grown(current, Math.max(positions, Math.max(doubled, LEAST))));
         }
         if (growth == null && !exhausted && positions > current.positions / 2 && current.positions < most) {
-            var from = current;
-            int size = (int) Math.min(2L * from.positions, most);
-            try {
-                growth = CompletableFuture.supplyAsync(() -> grown(from, size), task -> Thread.ofPlatform().daemon().name("spike4j-rope").start(task));
-            } catch (OutOfMemoryError e) { // no thread to be had
-                exhausted = true;
-            }
+            grow((int) Math.min(2L * current.positions, most));
+        }
+    }
+
+    private void grow(int positions) {
+        var from = current;
+        try {
+            growth = CompletableFuture.supplyAsync(() -> grown(from, positions), task -> Thread.ofPlatform().daemon().name("spike4j-rope").start(task));
+        } catch (OutOfMemoryError e) { // no thread to be had
+            exhausted = true;
         }
     }
 

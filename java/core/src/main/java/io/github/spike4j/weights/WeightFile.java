@@ -4,6 +4,7 @@ import io.github.spike4j.SpikeException;
 import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.InputGroup;
 import io.github.spike4j.format.Manifest;
+import io.github.spike4j.format.Permutations;
 import io.github.spike4j.format.S4jFile;
 import io.github.spike4j.format.S4jFormatException;
 import io.github.spike4j.format.TensorInfo;
@@ -14,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,11 +23,9 @@ import java.util.function.Function;
 
 /** An open {@code .s4j} file, or what is written of one, as kernel descriptors; their memory is the mapping itself. */
 public final class WeightFile implements AutoCloseable {
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     private final Path path;
     private final Manifest manifest;
+    /** Null for an open file. */
     private final Function<String, MemorySegment> tensors;
     /** Null for a file that is being written. */
     private final S4jFile file;
@@ -37,7 +37,9 @@ public final class WeightFile implements AutoCloseable {
         this.manifest = manifest;
         this.tensors = tensors;
         this.file = file;
-        manifest.tensors().forEach(t -> infos.put(t.name(), t));
+        for (var tensor : manifest.tensors()) {
+            infos.put(tensor.name(), tensor);
+        }
     }
 
     /**
@@ -59,7 +61,7 @@ public final class WeightFile implements AutoCloseable {
     public static WeightFile open(Path path) {
         try {
             var file = S4jFile.open(path);
-            return new WeightFile(path, file.manifest(), file::tensor, file);
+            return new WeightFile(path, file.manifest(), null, file);
         } catch (S4jFormatException e) {
             throw new SpikeException.Format(e.getMessage(), e);
         }
@@ -75,18 +77,25 @@ public final class WeightFile implements AutoCloseable {
         return manifest().tensors().stream().mapToLong(t -> t.bytes()).sum();
     }
 
-    /** A small entry such as {@code tokenizer.json}, or null if there is none. */
+    /** Whether there is a small entry such as {@code tokenizer.json}. */
+    public boolean hasEntry(String name) {
+        return file != null && file.hasEntry(name);
+    }
+
+    /** A small entry, or null if there is none. */
     public byte[] entry(String name) {
         try {
-            return file != null && file.entries().contains(name) ? file.entry(name) : null;
+            return hasEntry(name) ? file.entry(name) : null;
         } catch (S4jFormatException e) {
             throw new SpikeException.Format(e.getMessage(), e);
+        } catch (IllegalStateException e) { // of the mapping
+            throw new SpikeException.Closed("model");
         }
     }
 
     /** The memory of a tensor, whose shape the format checked. */
     public MemorySegment tensor(String name) {
-        return tensors.apply(name);
+        return file != null ? file.tensor(name) : tensors.apply(name);
     }
 
     /** Whether a float tensor is bf16 rather than f32. */
@@ -95,17 +104,14 @@ public final class WeightFile implements AutoCloseable {
     }
 
     /** An i32 tensor as an array. */
-    public int[] ints(String name, int count) {
-        var data = tensor(name);
-        var values = new int[count];
-        MemorySegment.copy(data, INT, 0, values, 0, count);
-        return values;
+    public int[] ints(String name) {
+        return Permutations.read(tensor(name));
     }
 
     /** An f32 tensor as an array. */
     public float[] floatArray(String name, int count) {
         var values = new float[count];
-        MemorySegment.copy(tensor(name), FLOAT, 0, values, 0, count);
+        tensor(name).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
         return values;
     }
 
@@ -138,13 +144,23 @@ public final class WeightFile implements AutoCloseable {
                 return new LinearWeights.Dense(
                         new DenseWeights(linear.rows(), linear.channels(), encoding == Encoding.BF16, tensor(linear.weight()), bias));
             }
-            return new LinearWeights.Spiking(new SpikeWeights(spec(linear.input()),
-                    linear.steps() == null ? null : linear.steps().stream().mapToInt(s -> s).toArray(), linear.rows(), encoding.bits(),
+            return new LinearWeights.Spiking(new SpikeWeights(spec(linear.input()), steps(linear.steps()), linear.rows(), encoding.bits(),
                     layout(linear.weight()), linear.weightGroups(), tensor(linear.weight()), tensor(linear.scale()), tensor(linear.zero()),
                     optional(linear.mult()), optional(linear.sum()), bias));
         } catch (IllegalArgumentException e) {
             throw new SpikeException.Format(path + ": linear " + name + ": " + e.getMessage(), e);
         }
+    }
+
+    private static int[] steps(List<Integer> bySegment) {
+        if (bySegment == null) {
+            return null;
+        }
+        var steps = new int[bySegment.size()];
+        for (int i = 0; i < steps.length; i++) {
+            steps[i] = bySegment.get(i);
+        }
+        return steps;
     }
 
     /** Whether the input of a spiking linear is rotated by an online Hadamard before it is encoded. */
@@ -164,9 +180,11 @@ public final class WeightFile implements AutoCloseable {
             clip[i] = group.clip().get(i);
         }
         try {
-            List<GifSpec.Segment> segments = group.segments().stream().map(s -> new GifSpec.Segment(s.channels(), s.bits(), s.rangeSet(),
-                    s.actGroup(), s.maxMultiplier(), s.group())).toList();
-            var spec = new GifSpec(group.permutation() == null ? null : ints(group.permutation(), group.channels()), segments, clip);
+            var segments = new ArrayList<GifSpec.Segment>();
+            for (var s : group.segments()) {
+                segments.add(new GifSpec.Segment(s.channels(), s.bits(), s.rangeSet(), s.actGroup(), s.maxMultiplier(), s.group()));
+            }
+            var spec = new GifSpec(group.permutation() == null ? null : ints(group.permutation()), segments, clip);
             specs.put(name, spec);
             return spec;
         } catch (IllegalArgumentException e) {

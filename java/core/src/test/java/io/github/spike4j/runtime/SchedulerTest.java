@@ -158,10 +158,11 @@ class SchedulerTest {
     }
 
     @Test
-    void theRopeTableIsThereBeforeTheFirstStep() {
+    void theFirstStepFindsTheRopeTable() {
         try (var team = new Team(1)) {
             var lane = new Lane(model, gate, team, 8, new int[0]);
-            assertTrue(lane.executor.ropePositions() >= model.architecture().context());
+            lane.executor.ropes().prepare(1, model.architecture().context());
+            assertTrue(lane.executor.ropes().positions() >= model.architecture().context());
             lane.free();
         }
     }

@@ -1,0 +1,33 @@
+package io.github.spike4j.format;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+
+/** Permutations of channels: I32 tensors of the source channel of each permuted channel. */
+public final class Permutations {
+    private Permutations() { }
+
+    /** An I32 tensor of less than 2^29 elements as an array. */
+    public static int[] read(MemorySegment tensor) {
+        int[] values = new int[(int) (tensor.byteSize() / Integer.BYTES)];
+        tensor.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(values);
+        return values;
+    }
+
+    /**
+     * Where {@code count} elements from {@code from} on cease to be a permutation of 0 to {@code count - 1}.
+     *
+     * @return index of the first element that is out of range or repeated; -1 if there is none
+     */
+    public static int firstWrong(int[] sources, int from, int count) {
+        var seen = new boolean[count];
+        for (int i = from; i < from + count; i++) {
+            int source = sources[i];
+            if (source < 0 || source >= count || seen[source]) {
+                return i;
+            }
+            seen[source] = true;
+        }
+        return -1;
+    }
+}
