@@ -143,7 +143,7 @@ public final class SpikeModel implements AutoCloseable {
         try {
             return Tokenizer.fromJson(json);
         } catch (TokenizerException e) {
-            throw new SpikeException.Format(file.path() + ": tokenizer.json: " + e.getMessage(), e);
+            throw new SpikeException.Format(file.path() + ": " + e.getMessage(), e);
         }
     }
 

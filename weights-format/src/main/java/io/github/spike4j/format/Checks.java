@@ -3,6 +3,7 @@ package io.github.spike4j.format;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
@@ -212,13 +213,15 @@ final class Checks {
     }
 
     private static boolean isHash(String sha256) {
-        for (int i = 0; sha256 != null && i < sha256.length(); i++) {
-            char c = sha256.charAt(i);
+        if (sha256 == null || sha256.length() != 64) {
+            return false;
+        }
+        for (byte c : sha256.getBytes(StandardCharsets.UTF_8)) {
             if (!(c >= '0' && c <= '9' || c >= 'a' && c <= 'f')) {
                 return false;
             }
         }
-        return sha256 != null && sha256.length() == 64;
+        return true;
     }
 
     private void inputGroup(String name, InputGroup g) throws S4jFormatException {

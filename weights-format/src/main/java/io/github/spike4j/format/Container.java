@@ -66,9 +66,8 @@ final class Container {
 
     /** Whether a name consists of {@code [a-z0-9._-]}, or of parts of these with slashes between, none of which is empty or starts with a dot. */
     static boolean consistsOfParts(String name, boolean slashes) {
-        char before = '/';
-        for (int i = 0; i < name.length(); i++) {
-            char c = name.charAt(i);
+        byte before = '/';
+        for (byte c : name.getBytes(StandardCharsets.UTF_8)) {
             boolean starts = c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-';
             if (!starts && (before == '/' || c != '.' && !(slashes && c == '/'))) {
                 return false;

@@ -20,6 +20,28 @@ public final class Permutations {
      * @return index of the first element that is out of range or repeated; -1 if there is none
      */
     public static int firstWrong(int[] sources, int from, int count) {
+        return isPermutation(sources, from, count) ? -1 : search(sources, from, count);
+    }
+
+    /** A model has a million of them, so that a fresh JVM feels each branch. */
+    private static boolean isPermutation(int[] sources, int from, int count) {
+        var seen = new long[(count + Long.SIZE - 1) / Long.SIZE];
+        int last = count - 1;
+        for (int i = from; i < from + count; i++) {
+            int source = sources[i];
+            if ((source | last - source) < 0) {
+                return false;
+            }
+            seen[source / Long.SIZE] |= 1L << source;
+        }
+        int different = 0;
+        for (long word : seen) {
+            different += Long.bitCount(word);
+        }
+        return different == count;
+    }
+
+    private static int search(int[] sources, int from, int count) {
         var seen = new boolean[count];
         for (int i = from; i < from + count; i++) {
             int source = sources[i];
@@ -28,6 +50,6 @@ public final class Permutations {
             }
             seen[source] = true;
         }
-        return -1;
+        throw new AssertionError("a permutation");
     }
 }

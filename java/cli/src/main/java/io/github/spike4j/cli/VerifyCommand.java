@@ -1,7 +1,12 @@
 package io.github.spike4j.cli;
 
+import io.github.spike4j.ChatTemplate;
+import io.github.spike4j.SpikeException;
+import io.github.spike4j.convert.tokenizer.TokenizerSource;
 import io.github.spike4j.format.S4jFile;
+import io.github.spike4j.format.S4jFormatException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -44,10 +49,25 @@ final class VerifyCommand implements Callable<Integer> {
                 entries[0]++;
                 progress.progress(name, done[0] += bytes, 2 * size);
             }, (name, bytes) -> progress.progress(name + ": values", done[0] += bytes, 2 * size));
+            readTexts(s4j);
         }
         var seconds = (System.nanoTime() - start) / 1e9;
         report.print(new Result(file.toString(), size, entries[0], true, seconds),
                 "%s: ok (%d entries, %,d bytes, %.2f s)".formatted(file, entries[0], size, seconds));
         return 0;
+    }
+
+    /** What opening a model leaves to the first who needs it. */
+    private void readTexts(S4jFile s4j) throws S4jFormatException {
+        if (s4j.hasEntry("tokenizer.json")) {
+            TokenizerSource.open(file);
+        }
+        if (s4j.hasEntry("chat_template.jinja")) {
+            try {
+                ChatTemplate.of(new String(s4j.entry("chat_template.jinja"), StandardCharsets.UTF_8));
+            } catch (SpikeException.Template e) {
+                throw new Failure(file + ": chat_template.jinja: " + e.getMessage());
+            }
+        }
     }
 }

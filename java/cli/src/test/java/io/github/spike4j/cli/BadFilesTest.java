@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.spike4j.convert.ProgressListener;
 import io.github.spike4j.convert.Recipes;
 import io.github.spike4j.convert.SyntheticModel;
+import io.github.spike4j.format.S4jFile;
+import io.github.spike4j.format.S4jWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -189,6 +191,35 @@ class BadFilesTest {
         Cli.run("run", "--verify", weights, "--prompt", "x").fails(1, damaged);
         assertEquals(0, Cli.run("inspect", weights).code());
         assertEquals(0, Cli.run("run", weights, "--prompt", "A", "-n", 2).code());
+    }
+
+    /** Sound by their checksums, but no tokenizer and no template. */
+    @Test
+    void textsThatCannotBeRead() throws IOException {
+        var tokenizer = withEntry("tokenizer.json", "{}");
+        for (var command : List.of("verify", "run")) {
+            Cli.run(command.equals("run") ? new Object[] {"run", tokenizer, "--prompt", "x"} : new Object[] {command, tokenizer})
+                    .fails(1, tokenizer + ": tokenizer.json: no \"model\"");
+        }
+        assertEquals(0, Cli.run("inspect", tokenizer).code());
+        Cli.run("verify", withEntry("chat_template.jinja", "{% if %}")).fails(1, "changed.s4j: chat_template.jinja:");
+        assertEquals(0, Cli.run("verify", withEntry("chat_template.jinja", "{{ messages }}")).code());
+    }
+
+    /** The sound model with another small entry. */
+    private Path withEntry(String name, String text) throws IOException {
+        var changed = dir.resolve("changed.s4j");
+        try (var from = S4jFile.open(model()); var to = S4jWriter.create(changed)) {
+            for (var tensor : from.manifest().tensors()) {
+                to.tensor(tensor, from.tensor(tensor.name()));
+            }
+            for (var entry : from.entries()) {
+                to.entry(entry, from.entry(entry));
+            }
+            to.entry(name, text.getBytes(StandardCharsets.UTF_8));
+            to.finish(from.manifest());
+        }
+        return changed;
     }
 
     private Path model() throws IOException {
