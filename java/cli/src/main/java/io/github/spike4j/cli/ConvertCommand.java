@@ -140,6 +140,8 @@ final class ConvertCommand implements Callable<Integer> {
         ConvertReport done;
         try (var progress = Progress.of("convert", Progress.Unit.WEIGHTS, quiet, spec.commandLine().getErr())) {
             done = Converter.convert(request, listener(progress));
+        } catch (RecipeException e) {
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
         }
         report.print(
                 new Result(done.file().toString(), done.fileBytes(), done.recipe(), done.parameters(), done.layers(), done.warnings(),

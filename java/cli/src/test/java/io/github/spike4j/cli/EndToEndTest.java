@@ -201,7 +201,7 @@ class EndToEndTest {
         Cli.run("convert", dir.resolve("absent"), "-o", out, "--recipe", "f32").fails(1, "absent", "no such file");
         Cli.run("convert", bin, "-o", out, "--recipe", "w9a9").fails(2, "w9a9");
         Cli.run("convert", bin, "-o", out, "--recipe", dir.resolve("absent.json")).fails(2, "absent.json", "no such file");
-        Cli.run("convert", bin, "-o", out, "--recipe", "w4a4-t2").fails(1, "--calibration");
+        Cli.run("convert", bin, "-o", out, "--recipe", "w4a4-t2").fails(2, "--calibration");
         Cli.run("convert", bin, "-o", out, "--recipe", "w4a4-t2", "--calibration", dir.resolve("absent.txt")).fails(1, "absent.txt");
         Cli.run("convert", bin, "-o", out, "--recipe", "w4a4-t2", "--calibration", text, "--clip", 2).fails(2, "clip");
         Cli.run("convert", bin, "-o", out, "--recipe", "w4a4-t2", "--calibration", text, "--saliency", "luck").fails(2, "luck");

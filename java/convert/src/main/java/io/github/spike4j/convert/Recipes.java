@@ -1,6 +1,7 @@
 package io.github.spike4j.convert;
 
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -12,10 +13,12 @@ import java.util.stream.Stream;
 
 import io.github.spike4j.convert.importer.Sources;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.cfg.EnumFeature;
-import tools.jackson.databind.exc.InvalidFormatException;
+import tools.jackson.databind.exc.MismatchedInputException;
+import tools.jackson.databind.exc.UnrecognizedPropertyException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -31,7 +34,8 @@ public final class Recipes {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-            .enable(EnumFeature.READ_ENUMS_USING_TO_STRING, EnumFeature.WRITE_ENUMS_USING_TO_STRING)
+            .enable(EnumFeature.READ_ENUMS_USING_TO_STRING, EnumFeature.WRITE_ENUMS_USING_TO_STRING, EnumFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
     /** The fields that a dense recipe depends on. */
     private static final Set<String> OF_DENSE = Set.of("name", "compute", "weightBits");
@@ -117,7 +121,7 @@ public final class Recipes {
                 return read(fields, file.toString());
             }
             var name = file.getFileName().toString();
-            return read(merge(toJson(named(base.asString(""))).put("name", name.replaceFirst("\\.json$", "")), fields), file.toString());
+            return read(merge(toJson(named(base.isString() ? base.stringValue() : base.toString())).put("name", name.replaceFirst("\\.json$", "")), fields), file.toString());
         } catch (JacksonException e) {
             throw new RecipeException("recipe " + file + ": " + Sources.reason(e));
         }
@@ -164,8 +168,12 @@ public final class Recipes {
         return JSON.convertValue(toJson(recipe), Map.class);
     }
 
+    private static List<String> fieldNames() {
+        return Stream.of(Recipe.class.getRecordComponents()).map(RecordComponent::getName).toList();
+    }
+
     private static Recipe read(JsonNode fields, String where) {
-        for (var field : toJson(BUILT_IN == null ? plain("any", 4, 4) : named("w4a4")).propertyNames()) {
+        for (var field : fieldNames()) {
             if (!fields.has(field)) {
                 throw new RecipeException("recipe " + where + ": field \"" + field + "\" is missing; give it, or \"base\" with a built-in name");
             }
@@ -178,11 +186,26 @@ public final class Recipes {
                     throw r;
                 }
             }
-            if (e instanceof InvalidFormatException f && f.getTargetType().isEnum()) {
-                throw new RecipeException("recipe " + where + ": " + f.getPath().getLast().getPropertyName() + " is " + f.getValue()
-                        + "; it must be " + Stream.of(f.getTargetType().getEnumConstants()).map(Object::toString).collect(Collectors.joining(" or ")));
+            if (e instanceof UnrecognizedPropertyException u) {
+                throw new RecipeException("recipe " + where + ": unknown field \"" + u.getPropertyName() + "\"; there are "
+                        + String.join(", ", fieldNames()));
+            }
+            if (e instanceof MismatchedInputException m && !m.getPath().isEmpty() && allowed(m.getTargetType()) instanceof String allowed) {
+                var field = m.getPath().getLast().getPropertyName();
+                var value = fields.path(field);
+                throw new RecipeException("recipe " + where + ": " + field + " is " + (value.isString() ? value.stringValue() : value)
+                        + "; it must be " + allowed);
             }
             throw new RecipeException("recipe " + where + ": " + Sources.reason(e));
         }
+    }
+
+    /** What a field of this type may be; null for other types. */
+    private static String allowed(Class<?> type) {
+        return type == null ? null
+                : type.isEnum() ? Stream.of(type.getEnumConstants()).map(Object::toString).collect(Collectors.joining(" or "))
+                : type == int.class || type == long.class ? "an integer"
+                : type == double.class ? "a number"
+                : type == boolean.class ? "true or false" : null;
     }
 }

@@ -72,6 +72,14 @@ class RecipeTest {
             Files.writeString(file, e.getKey());
             fails(() -> Recipes.load(file), "bad", e.getValue());
         }
+        for (var e : Map.of("\"ranges\": 1", "ranges is 1; it must be shared or separate", "\"seed\": 1.0", "seed is 1.0; it must be an integer",
+                "\"addBits\": true", "addBits is true; it must be an integer", "\"clip\": \"much\"", "clip is much; it must be a number",
+                "\"weightClipSearch\": \"yes\"", "weightClipSearch is yes; it must be true or false", "\"weightBits\": null",
+                "weightBits is null; it must be an integer", "\"clip\": 1, \"clip\": 0.9", "Duplicate", "\"colour\": 1", "unknown field \"colour\"; there are name, ")
+                .entrySet()) {
+            Files.writeString(file, "{\"base\": \"w4a4\", " + e.getKey() + "}");
+            fails(() -> Recipes.load(file), "bad.json", e.getValue());
+        }
         Files.writeString(file, "{\"base\":\n  [1");
         var message = assertThrows(RecipeException.class, () -> Recipes.load(file)).getMessage();
         assertTrue(message.contains("(line 2, column 5)") && !message.contains("Source"), message);
