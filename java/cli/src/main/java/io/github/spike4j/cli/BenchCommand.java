@@ -10,6 +10,7 @@ import io.github.spike4j.convert.Recipes;
 import io.github.spike4j.convert.SyntheticModel;
 import io.github.spike4j.format.Architecture;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -86,6 +87,8 @@ final class BenchCommand implements Callable<Integer> {
             throw new Failure(directory + ": no such directory");
         }
         var work = Files.createTempDirectory(directory, "spike4j-bench");
+        var ended = new Thread(() -> deleteInUse(work)); // by ctrl-C: these may be many gigabytes
+        Runtime.getRuntime().addShutdownHook(ended);
         try {
             var file = work.resolve("random.s4j");
             try (var progress = Progress.of("random weights", Progress.Unit.STEPS, !report.forPeople(), spec.commandLine().getErr())) {
@@ -95,7 +98,9 @@ final class BenchCommand implements Callable<Integer> {
                 measure(engine, file, chosen);
             }
         } finally {
-            delete(work);
+            if (!isEnding(ended)) {
+                delete(work);
+            }
         }
         return 0;
     }
@@ -154,7 +159,7 @@ final class BenchCommand implements Callable<Integer> {
     /** Seconds that {@code tg} single tokens take, one after the other, from a context of one. */
     private double decode(SpikeModel model) {
         try (var session = model.newSession(SessionOptions.maxContext(tg + 1))) {
-            session.append(1);
+            session.append(0);
             session.logits();
             var start = System.nanoTime();
             session.generate(Sampling.greedy(tg)).result().join();
@@ -197,7 +202,27 @@ final class BenchCommand implements Callable<Integer> {
     private static void delete(Path work) throws IOException {
         try (var files = Files.walk(work)) {
             for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
+                Files.deleteIfExists(file);
+            }
+        }
+    }
+
+    /** Whether the JVM is running this hook already; otherwise it will not. */
+    private static boolean isEnding(Thread hook) {
+        try {
+            return !Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            return true;
+        }
+    }
+
+    /** Deletes a folder that a thread is still writing to; without the folder it ends. */
+    private static void deleteInUse(Path work) {
+        for (int i = 0; i < 1000 && Files.exists(work); i++) {
+            try {
+                delete(work);
+            } catch (IOException | UncheckedIOException e) {
+                // something came or went meanwhile: once more
             }
         }
     }

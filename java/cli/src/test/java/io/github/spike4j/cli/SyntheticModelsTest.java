@@ -14,7 +14,9 @@ import io.github.spike4j.format.Manifest;
 import io.github.spike4j.format.S4jFile;
 import io.github.spike4j.format.S4jWriter;
 import io.github.spike4j.format.TokenizerInfo;
+import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,6 +24,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -157,6 +160,32 @@ class SyntheticModelsTest {
     }
 
     @Test
+    void benchDeletesItsWeightsWhenItIsEnded() throws IOException, InterruptedException {
+        var scratch = Files.createDirectory(dir.resolve("scratch"));
+        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/java").toString(), "--enable-native-access=ALL-UNNAMED", "-cp",
+                System.getProperty("java.class.path"), Main.class.getName(), "bench", "--shape", "tinyllama-1.1b", "--recipe", "w4a4", "--dir",
+                scratch.toString()).inheritIO().start();
+        try {
+            while (process.isAlive() && size(scratch) < 1 << 20) {
+                Thread.sleep(20);
+            }
+            assertTrue(process.isAlive(), "bench ended by itself");
+            process.destroy(); // as ctrl-C does
+            assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+            try (var left = Files.list(scratch)) {
+                assertEquals(List.of(), left.toList());
+            }
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    @Test
+    void benchRunsTheSmallestShape() {
+        assertEquals(0, Cli.run("bench", "--shape", "2,1,1,1,1,1", "--recipe", "w4a4", "--pp", 2, "--tg", 2).code());
+    }
+
+    @Test
     void benchRefusesWhatIsImpossible() {
         Cli.run("bench", "--shape", "tinyllama", "--recipe", "w4a4").fails(2, "--shape", "tinyllama-1.1b");
         Cli.run("bench", "--shape", "64,96,2,5,2,80", "--recipe", "w4a4").fails(2, "multiple of H");
@@ -173,5 +202,13 @@ class SyntheticModelsTest {
         assertEquals(64, SyntheticModel.shape("tinyllama-1.1b", 1).headDim());
         assertThrows(RecipeException.class, () -> SyntheticModel.shape("0,1,1,1,1,1", 1));
         assertFalse(SyntheticModel.shape(SHAPE, 1).tiedEmbeddings());
+    }
+
+    private static long size(Path folder) throws IOException {
+        try (var files = Files.walk(folder)) {
+            return files.map(Path::toFile).mapToLong(File::length).sum();
+        } catch (UncheckedIOException e) {
+            return 0; // a file went away meanwhile
+        }
     }
 }
