@@ -113,9 +113,20 @@ final class ModelFile {
         }
     }
 
+    /** Checks what a reader refuses. @param encoding in bfloat16 the largest floats become infinite */
+    private static void finite(String name, Encoding encoding, float[] values, int from, int count) {
+        for (int i = 0; i < count; i++) {
+            float v = values[from + i];
+            if (!Float.isFinite(encoding == Encoding.BF16 ? Layouts.fromBf16(Layouts.toBf16(v)) : v)) {
+                throw new ConversionException(name + ": a weight is not finite: " + v + " in column " + i);
+            }
+        }
+    }
+
     // ---- plain arrays --------------------------------------------------------------------------------------------------
 
     void floats(String name, float[] values, long... shape) throws IOException {
+        finite(name, Encoding.F32, values, 0, values.length);
         try (var arena = Arena.ofConfined()) {
             var data = arena.allocate(4L * values.length, 64);
             MemorySegment.copy(values, 0, data, FLOAT, 0, values.length);
@@ -151,6 +162,7 @@ final class ModelFile {
             var bytes = ByteBuffer.wrap(block).order(ByteOrder.LITTLE_ENDIAN);
             for (int r = 0; r < table.rows(); r++) {
                 table.read(r, values, 0);
+                finite("embedding, row " + r, encoding, values, 0, values.length);
                 for (float v : values) {
                     if (encoding == Encoding.F32) {
                         bytes.putFloat(v);
@@ -199,6 +211,7 @@ final class ModelFile {
                     var values = new float[n * rows.columns()];
                     for (int r = 0; r < n; r++) {
                         rows.read(row + r, values, r * rows.columns());
+                        finite(info.name() + ", row " + (row + r), encoding, values, r * rows.columns(), rows.columns());
                     }
                     Layouts.packR16(values, 0, n, n, rows.columns(), encoding, buffer.asSlice(p * panelBytes, panelBytes));
                 });

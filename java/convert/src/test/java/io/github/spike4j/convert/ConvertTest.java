@@ -310,6 +310,25 @@ class ConvertTest {
         }
     }
 
+    /** A reader refuses such floats, so no recipe writes them; the largest of binary32 are infinite in bfloat16. */
+    @ParameterizedTest
+    @ValueSource(strings = {"model.layers.1.mlp.down_proj.weight", "model.embed_tokens.weight", "model.layers.0.input_layernorm.weight"})
+    void notFinite(String weight) throws IOException {
+        for (float value : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
+            model.weights.get(weight)[5] = value;
+            model.huggingFace(source, "F32", 2);
+            for (var recipe : List.of("f32", "bf16", "w4a4")) {
+                fails(ConvertRequest.of(source, dir.resolve("x.s4j"), Recipes.named(recipe)), "not finite");
+            }
+        }
+        model.weights.get(weight)[5] = Float.MAX_VALUE;
+        model.huggingFace(source, "F32", 2);
+        if (!weight.endsWith("norm.weight")) {
+            fails(ConvertRequest.of(source, dir.resolve("x.s4j"), Recipes.named("bf16")), "not finite");
+        }
+        convert("large", Recipes.named("f32"), 1);
+    }
+
     @Test
     void aFailureDeletesOnlyWhatItWrote() throws IOException {
         Arrays.fill(model.weights.get("model.layers.1.mlp.down_proj.weight"), 3, 4, Float.POSITIVE_INFINITY);

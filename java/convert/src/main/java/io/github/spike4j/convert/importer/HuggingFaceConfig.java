@@ -76,6 +76,9 @@ final class HuggingFaceConfig {
             "first_k_dense_replace", "is_encoder_decoder", "kv_lora_rank", "n_routed_experts", "num_experts", "num_local_experts",
             "qk_layernorm", "rope_interleaved", "sandwich_norm", "text_config", "use_bidirectional_attention", "use_qk_norm", "vision_config");
 
+    /** Where transformers, older compressed-tensors and MLX say how weights are quantized. */
+    private static final List<String> QUANTIZED = List.of("quantization_config", "compression_config", "quantization");
+
     private final String where;
     private final JsonNode config;
     private final Kind kind;
@@ -164,18 +167,22 @@ final class HuggingFaceConfig {
         var name = config.path("architectures").path(0).asString("");
         var type = config.path("model_type").asString("");
         for (var k : Kind.values()) {
-            if (name.isEmpty() ? type.equals(k.modelType) : name.equals(k.architecture) && (type.isEmpty() || type.equals(k.modelType))) {
+            // the first Llamas were "LLaMAForCausalLM"
+            boolean named = name.equalsIgnoreCase(k.architecture) && (type.isEmpty() || type.equals(k.modelType));
+            if (name.isEmpty() ? type.equals(k.modelType) : named) {
                 return k;
             }
         }
-        throw bad("architecture \"" + Sources.printable(name.isEmpty() ? type : name) + "\""
+        throw bad(name.isEmpty() && type.isEmpty() ? "names no architecture; supported: " + SUPPORTED : "architecture \"" + Sources.printable(name.isEmpty() ? type : name) + "\""
                 + (name.isEmpty() || type.isEmpty() ? "" : " of model_type \"" + Sources.printable(type) + "\"")
                 + " is not supported; supported: " + SUPPORTED);
     }
 
     private void refuseForeign() {
-        if (config.hasNonNull("quantization_config")) {
-            throw bad("the weights are already quantized; give the original checkpoint");
+        for (var name : QUANTIZED) {
+            if (config.hasNonNull(name)) {
+                throw bad("the weights are already quantized (" + name + "); give the original checkpoint");
+            }
         }
         for (var name : FOREIGN) {
             var n = config.path(name);

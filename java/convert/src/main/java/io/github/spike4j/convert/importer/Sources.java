@@ -83,8 +83,8 @@ public final class Sources {
         return file;
     }
 
-    /** A name from a file, fit for a line of a message. */
-    static String printable(String name) {
+    /** A name from a file, fit for a message: without control characters, cut if long. */
+    public static String printable(String name) {
         var line = name.codePoints().map(c -> Character.isISOControl(c) || c == 0x2028 || c == 0x2029 ? '?' : c)
                 .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
         return line.length() <= 200 ? line : line.substring(0, 200) + "...";
@@ -124,9 +124,9 @@ public final class Sources {
             case FileSystemException f when f.getReason() != null -> f.getReason();
             case DatabindException d -> (d.getPath().isEmpty() ? "" : d.getPath().getLast().getPropertyName() + ": ")
                     + d.getOriginalMessage().replaceAll("`[a-z0-9.]*\\.([A-Za-z$]+)`", "$1").lines().findFirst().orElse("");
-            // Without Jackson's "(start marker at [Source: REDACTED (...); byte offset: #UNKNOWN])".
+            // Without Jackson's hints for programmers and "(start marker at [Source: REDACTED (...); byte offset: #UNKNOWN])".
             case JacksonException j -> "not valid JSON: "
-                    + j.getOriginalMessage().replaceAll(" \\([^(]*\\[Source: [^]]*]\\)|\\[Source: [^]]*]", "").lines().findFirst().orElse("")
+                    + j.getOriginalMessage().replaceAll(" \\([^(]*\\[Source: [^]]*]\\)|\\[Source: [^]]*]|: enable `[^`]*` to allow", "").lines().findFirst().orElse("")
                     + (j.getLocation() == null || j.getLocation().getLineNr() < 1 ? ""
                             : " (line " + j.getLocation().getLineNr() + ", column " + j.getLocation().getColumnNr() + ")");
             case CharacterCodingException _ -> "not UTF-8 text";

@@ -49,8 +49,10 @@ class HuggingFaceConfigTest {
         "'architectures': ['LlamaForSequenceClassification'] | is not supported; supported:",
         "'architectures': ['MistralForCausalLM'] | of model_type \"llama\" is not supported",
         "'architectures': null, 'model_type': 'deepseek_v3' | architecture \"deepseek_v3\" is not supported",
-        "'architectures': 'LlamaForCausalLM', 'model_type': null | architecture \"\" is not supported",
-        "'quantization_config': {'quant_method': 'gptq'} | already quantized; give the original",
+        "'architectures': 'LlamaForCausalLM', 'model_type': null | config.json: names no architecture; supported: LlamaForCausalLM",
+        "'quantization_config': {'quant_method': 'gptq'} | already quantized (quantization_config); give the original",
+        "'compression_config': {'quant_method': 'compressed-tensors'} | already quantized (compression_config)",
+        "'quantization': {'group_size': 64, 'bits': 4} | already quantized (quantization)",
         "'clip_qkv': 8.0 | clip_qkv is 8.0; LlamaForCausalLM with it is not supported",
         "'alibi': true | alibi is true",
         "'num_local_experts': 8 | num_local_experts is 8",
@@ -115,11 +117,29 @@ class HuggingFaceConfigTest {
         assertTrue(message.contains(words), message);
     }
 
+    /** Folders that users take for models. */
+    @Test
+    void noModels() throws IOException {
+        var folder = llama("").write(dir.resolve("m"), "F32", 1);
+        var config = folder.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replaceFirst("\"rms_norm_eps\": *[^,]*", "\"rms_norm_eps\":NaN"));
+        assertTrue(refusal(folder).matches(".*config.json: not valid JSON: Non-standard token 'NaN' \\(line 1, column \\d+\\)"), refusal(folder));
+        Files.delete(config);
+        Files.writeString(folder.resolve("adapter_config.json"), "{}");
+        assertTrue(refusal(folder).contains("m: holds an adapter (LoRA or the like), not a model; merge it into its base model"), refusal(folder));
+        // old GPTQ: config.json says nothing
+        var model = llama("");
+        model.weights.put("model.layers.1.mlp.up_proj.qweight", model.weights.remove("model.layers.1.mlp.up_proj.weight"));
+        model.shapes.put("model.layers.1.mlp.up_proj.qweight", model.shapes.remove("model.layers.1.mlp.up_proj.weight"));
+        var refusal = refusal(model.write(dir.resolve("gptq"), "F32", 1));
+        assertTrue(refusal.contains("tensor model.layers.1.mlp.up_proj.qweight tells that the weights are already quantized; give the original"), refusal);
+    }
+
     /** Settings that change nothing. */
     @ParameterizedTest
     @ValueSource(strings = {"'pretraining_tp': 2", "'torch_dtype': 'float16'", "'clip_qkv': null", "'num_experts': 0", "'rope_scaling': null",
         "'rope_scaling': {'type': 'default'}", "'partial_rotary_factor': 1.0", "'sliding_window': 64", "'model_type': null", "'architectures': null",
-        "'use_cache': false, 'attn_implementation': 'sdpa'", "'hidden_act': 'swish'"})
+        "'use_cache': false, 'attn_implementation': 'sdpa'", "'architectures': ['LLaMAForCausalLM']", "'hidden_act': 'swish'"})
     void harmless(String settings) throws IOException {
         var plain = llama("").write(dir.resolve("plain"), "F32", 1);
         var folder = llama("").write(dir.resolve("m"), "F32", 1);
