@@ -2,23 +2,32 @@ package io.github.spike4j;
 
 import io.github.spike4j.template.Template;
 import io.github.spike4j.template.TemplateException;
+import io.github.spike4j.weights.TemplateEntries;
 import java.time.Clock;
 import java.time.ZonedDateTime;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * A Jinja template that writes a conversation as the model was trained to read it. It is run as Hugging Face's
  * {@code apply_chat_template} runs it; the time, memory and depth that it may use are bounded. Immutable; any number of threads.
+ *
+ * <p>Some models have several, by name. Then, as in Hugging Face, a conversation with tools is written by the one named {@code tool_use} if
+ * there is one, any other by the one named {@code default}.
  */
 public final class ChatTemplate {
-    private final Template template;
+    private static final String TOOL_USE = "tool_use";
+
+    private final Map<String, Template> templates;
     private final Map<String, Object> variables;
     private final Clock clock;
 
-    private ChatTemplate(Template template, Map<String, Object> variables, Clock clock) {
-        this.template = template;
+    private ChatTemplate(Map<String, Template> templates, Map<String, Object> variables, Clock clock) {
+        this.templates = templates;
         this.variables = variables;
         this.clock = clock;
     }
@@ -29,23 +38,54 @@ public final class ChatTemplate {
      * @throws SpikeException.Template if it is none
      */
     public static ChatTemplate of(String source) {
-        try {
-            return new ChatTemplate(Template.parse(source), Map.of(), Clock.systemDefaultZone());
-        } catch (TemplateException e) {
-            throw new SpikeException.Template(e.getMessage(), e.line());
+        return of(Map.of(TemplateEntries.DEFAULT, source));
+    }
+
+    /**
+     * Parses the templates of a model.
+     *
+     * @param sources by name, such as {@code default} and {@code tool_use}
+     * @throws SpikeException.Template if one is none
+     */
+    public static ChatTemplate of(Map<String, String> sources) {
+        var templates = new TreeMap<String, Template>();
+        sources.forEach((name, source) -> {
+            try {
+                templates.put(name, Template.parse(source));
+            } catch (TemplateException e) {
+                throw new SpikeException.Template((sources.size() == 1 ? "" : "template " + name + ": ") + e.getMessage(), e.line());
+            }
+        });
+        return new ChatTemplate(templates, Map.of(), Clock.systemDefaultZone());
+    }
+
+    /** Names of its templates. */
+    public Set<String> names() {
+        return Collections.unmodifiableSet(templates.keySet());
+    }
+
+    /**
+     * The one template of that name, for every conversation.
+     *
+     * @throws SpikeException.Template if there is none
+     */
+    public ChatTemplate named(String name) {
+        if (!templates.containsKey(name)) {
+            throw new SpikeException.Template("no template is named " + name + "; there are " + String.join(", ", templates.keySet()), 0);
         }
+        return new ChatTemplate(Map.of(TemplateEntries.DEFAULT, templates.get(name)), variables, clock);
     }
 
     /** The same with a variable for every conversation, such as {@code bos_token}; values as in {@link Chat#with}. */
     public ChatTemplate with(String variable, Object value) {
         var more = new HashMap<>(variables);
         more.put(variable, value);
-        return new ChatTemplate(template, more, clock);
+        return new ChatTemplate(templates, more, clock);
     }
 
     /** The same with another clock for {@code strftime_now}. */
     public ChatTemplate clock(Clock clock) {
-        return new ChatTemplate(template, variables, clock);
+        return new ChatTemplate(templates, variables, clock);
     }
 
     /** A conversation without messages. */
@@ -61,6 +101,8 @@ public final class ChatTemplate {
     String render(Map<String, Object> more) {
         var all = new HashMap<>(variables);
         all.putAll(more);
+        boolean tools = all.get("tools") != null && templates.containsKey(TOOL_USE);
+        var template = named(tools ? TOOL_USE : TemplateEntries.DEFAULT).templates.get(TemplateEntries.DEFAULT);
         try {
             return template.render(all, () -> ZonedDateTime.now(clock));
         } catch (TemplateException e) {

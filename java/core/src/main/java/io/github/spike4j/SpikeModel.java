@@ -6,7 +6,6 @@ import io.github.spike4j.runtime.Scheduler;
 import io.github.spike4j.tokenizer.Tokenizer;
 import io.github.spike4j.tokenizer.TokenizerException;
 import io.github.spike4j.weights.WeightFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** An open model. Its weights are mapped and used in place. */
@@ -77,14 +76,24 @@ public final class SpikeModel implements AutoCloseable {
      * @throws SpikeException.Template         if its template cannot be read
      */
     public Chat chat() {
+        return chat(chatTemplate());
+    }
+
+    /**
+     * The model's own template; of a model with several, {@code model.chat(model.chatTemplate().named("rag"))} picks one.
+     *
+     * @throws SpikeException.UnsupportedModel as {@link #chat()}
+     * @throws SpikeException.Template         as {@link #chat()}
+     */
+    public ChatTemplate chatTemplate() {
         if (template == null) {
-            var source = file.entry("chat_template.jinja");
-            if (source == null) {
+            var sources = file.chatTemplates();
+            if (sources.isEmpty()) {
                 throw new SpikeException.UnsupportedModel(file.path() + " has no chat template: continue plain text, or pass a template");
             }
-            template = ChatTemplate.of(new String(source, StandardCharsets.UTF_8));
+            template = ChatTemplate.of(sources);
         }
-        return chat(template);
+        return template;
     }
 
     /** A conversation in another template; {@code bos_token} and {@code eos_token} are this model's unless the template has its own. */

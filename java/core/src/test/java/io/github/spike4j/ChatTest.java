@@ -13,6 +13,7 @@ import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -37,7 +38,7 @@ class ChatTest {
     @BeforeAll
     static void write() throws IOException {
         var tiny = new TinyModel(TinyModel.Kind.SPIKING, 21);
-        tiny.chatTemplate = TEMPLATE;
+        tiny.chatTemplates.put("chat_template.jinja", TEMPLATE);
         file = tiny.write(dir.resolve("chat-test.s4j"));
     }
 
@@ -54,6 +55,34 @@ class ChatTest {
             assertEquals("E126 Jul 2024", model.chat(other).text());
             assertEquals("E226 Jul 2024", model.chat(other).with("x", 2).text());
         }
+    }
+
+    /** As in Hugging Face: tool_use where there are tools, default otherwise, another where it is asked for. */
+    @Test
+    void aModelWithSeveralTemplates() throws IOException {
+        var tiny = new TinyModel(TinyModel.Kind.SPIKING, 21);
+        tiny.chatTemplates.put("chat_template.jinja", "D{{ eos_token }}");
+        tiny.chatTemplates.put("additional_chat_templates/tool_use.jinja", "T{{ tools | length }}");
+        tiny.chatTemplates.put("additional_chat_templates/rag.jinja", "R");
+        try (var model = SpikeModel.open(tiny.write(dir.resolve("several.s4j")))) {
+            assertEquals(Set.of("default", "rag", "tool_use"), model.chatTemplate().names());
+            assertEquals("D</s>", model.chat().text());
+            assertEquals("D</s>", model.chat().with("tools", null).text());
+            assertEquals("T1", model.chat().tools(List.of(Map.of("name", "f"))).text());
+            assertEquals("T0", model.chat().tools(List.of()).text());
+            var rag = model.chat(model.chatTemplate().named("rag"));
+            assertEquals("R", rag.tools(List.of(Map.of("name", "f"))).text());
+            var e = assertThrows(SpikeException.Template.class, () -> model.chatTemplate().named("x"));
+            assertEquals("chat template: no template is named x; there are default, rag, tool_use", e.getMessage());
+        }
+        tiny.chatTemplates.remove("chat_template.jinja");
+        try (var model = SpikeModel.open(tiny.write(dir.resolve("no-default.s4j"))); var session = model.newSession()) {
+            var e = assertThrows(SpikeException.Template.class, () -> session.append(model.chat()));
+            assertEquals("chat template: no template is named default; there are rag, tool_use", e.getMessage());
+            assertEquals("T0", model.chat().tools(List.of()).text());
+        }
+        var e = assertThrows(SpikeException.Template.class, () -> ChatTemplate.of(Map.of("default", "", "rag", "\n{% if %}")));
+        assertTrue(e.getMessage().startsWith("chat template, line 2: template rag: "), e.getMessage());
     }
 
     @Test

@@ -64,8 +64,8 @@ final class TinyModel {
     final Map<String, InputGroup> groups = new LinkedHashMap<>();
     final Map<String, int[]> permutations = new LinkedHashMap<>();
     final int qBits;
-    /** Null for none. */
-    String chatTemplate;
+    /** By entry. */
+    final Map<String, String> chatTemplates = new LinkedHashMap<>();
     final int[] kBits = {4, 5};
     final int[] vBits = {4, 5};
     /** By layer and kv head. */
@@ -233,9 +233,7 @@ final class TinyModel {
     Path write(Path out) throws IOException {
         try (var writer = S4jWriter.create(out)) {
             writer.entry("tokenizer.json", tokenizer());
-            if (chatTemplate != null) {
-                writer.entry("chat_template.jinja", chatTemplate.getBytes(StandardCharsets.UTF_8));
-            }
+            chatTemplates.forEach((entry, template) -> writer.entry(entry, template.getBytes(StandardCharsets.UTF_8)));
             var table = ByteBuffer.allocate(2 * embedding.length).order(ByteOrder.LITTLE_ENDIAN);
             for (float v : embedding) {
                 table.putShort(Layouts.toBf16(v));

@@ -50,6 +50,10 @@ final class ChatCommand implements Callable<Integer> {
     @Option(names = "--template", paramLabel = "FILE", description = "A chat template (Jinja) in place of the model's own.")
     private Path template;
 
+    @Option(names = "--template-name", paramLabel = "NAME", description = "Which of the model's own templates. Default: the one named tool_use"
+            + " where --messages has tools, else default.")
+    private String templateName;
+
     @Mixin
     private SamplingOptions samplingOptions = new SamplingOptions(1024);
 
@@ -88,7 +92,8 @@ final class ChatCommand implements Callable<Integer> {
     private Chat start(SpikeModel model, String source, Conversation begun) {
         Chat chat;
         try {
-            chat = source == null ? model.chat() : model.chat(ChatTemplate.of(source));
+            var own = source == null ? model.chatTemplate() : ChatTemplate.of(source);
+            chat = model.chat(templateName == null ? own : own.named(templateName));
         } catch (SpikeException.Template e) {
             throw new Failure((template == null ? file : template) + ": " + e.getMessage());
         } catch (SpikeException.UnsupportedModel e) {

@@ -2,6 +2,7 @@ package io.github.spike4j.cli;
 
 import io.github.spike4j.ChatTemplate;
 import io.github.spike4j.SpikeException;
+import io.github.spike4j.convert.tokenizer.ChatTemplates;
 import io.github.spike4j.convert.tokenizer.TokenizerSource;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -31,6 +32,10 @@ final class RenderCommand implements Callable<Integer> {
             description = "A list of messages, or an object with messages, tools, add_generation_prompt and other variables.")
     private Path messages;
 
+    @Option(names = "--template-name", paramLabel = "NAME", description = "Which of several templates. Default: the one named tool_use where"
+            + " the conversation has tools, else default.")
+    private String name;
+
     @Option(names = "--bos-token", paramLabel = "TEXT", description = "bos_token, where the source does not say it.")
     private String bos;
 
@@ -43,15 +48,16 @@ final class RenderCommand implements Callable<Integer> {
     /** The {@code --json} form. */
     record Result(String text) {}
 
-    /** A template and the variables that lie beside it: the special tokens. */
-    private record Source(String template, Map<String, Object> variables) {}
+    /** Templates by name, and the variables that lie beside them: the special tokens. */
+    private record Source(Map<String, String> templates, Map<String, Object> variables) {}
 
     @Override
     public Integer call() throws IOException {
         var conversation = Conversation.read(messages);
-        var source = source(conversation.variables().get("tools") != null);
+        var source = source();
         try {
-            var template = ChatTemplate.of(source.template).with("bos_token", bos == null ? "" : bos).with("eos_token", eos == null ? "" : eos);
+            var all = ChatTemplate.of(source.templates);
+            var template = (name == null ? all : all.named(name)).with("bos_token", bos == null ? "" : bos).with("eos_token", eos == null ? "" : eos);
             for (var v : source.variables.entrySet()) {
                 template = template.with(v.getKey(), v.getValue());
             }
@@ -69,22 +75,23 @@ final class RenderCommand implements Callable<Integer> {
         }
     }
 
-    private Source source(boolean tools) throws IOException {
+    private Source source() throws IOException {
         if (Files.isRegularFile(Failure.readable(file)) && !isModel()) {
-            var name = file.getFileName().toString();
-            if (!name.endsWith(".json")) {
-                return new Source(Texts.read(file), Map.of());
+            var fileName = file.getFileName().toString();
+            if (!fileName.endsWith(".json")) {
+                return new Source(Map.of("default", Texts.read(file)), Map.of());
             }
             var json = json();
-            if (json.has("chat_template")) {
-                return configuration(json, tools);
+            var templates = ChatTemplates.of(file);
+            if (!templates.isEmpty()) {
+                return new Source(templates, tokens(json));
             }
-            if (!name.equals("tokenizer.json")) {
+            if (!fileName.equals("tokenizer.json")) {
                 throw new Failure(file + ": has no chat_template");
             }
         }
         var tokenizer = TokenizerSource.open(file);
-        if (tokenizer.chatTemplate() == null) {
+        if (tokenizer.chatTemplates().isEmpty()) {
             throw new Failure(file + ": has no chat template; name a file with the template");
         }
         var variables = new LinkedHashMap<String, Object>();
@@ -93,7 +100,7 @@ final class RenderCommand implements Callable<Integer> {
         put(variables, "eos_token", tokenizer, policy.eos().length == 0 ? -1 : policy.eos()[0]);
         put(variables, "unk_token", tokenizer, policy.unknown());
         put(variables, "pad_token", tokenizer, policy.pad());
-        return new Source(tokenizer.chatTemplate(), variables);
+        return new Source(tokenizer.chatTemplates(), variables);
     }
 
     private static void put(Map<String, Object> variables, String name, TokenizerSource tokenizer, int id) {
@@ -116,24 +123,6 @@ final class RenderCommand implements Callable<Integer> {
         } catch (JacksonException e) {
             throw new Failure(file + ": is not JSON: " + e.getOriginalMessage());
         }
-    }
-
-    /** A {@code tokenizer_config.json}. Of several templates Hugging Face takes the one named tool_use where there are tools, else default. */
-    private Source configuration(JsonNode json, boolean tools) {
-        var template = json.path("chat_template");
-        if (template.isArray()) {
-            var named = new LinkedHashMap<String, String>();
-            template.forEach(t -> named.put(t.path("name").asString(""), t.path("template").asString("")));
-            var name = tools && named.containsKey("tool_use") ? "tool_use" : "default";
-            if (!named.containsKey(name)) {
-                throw new Failure(file + ": none of its chat templates is named default, only " + String.join(", ", named.keySet()));
-            }
-            return new Source(named.get(name), tokens(json));
-        }
-        if (!template.isString()) {
-            throw new Failure(file + ": its chat_template is no text");
-        }
-        return new Source(template.stringValue(), tokens(json));
     }
 
     private static Map<String, Object> tokens(JsonNode json) {

@@ -50,7 +50,13 @@ class RenderTest {
         assertEquals("<s>user=x</s>\n>", ok("render", one, "--messages", list));
         var several = file("several.json", "{\"chat_template\": [{\"name\": \"default\", \"template\": \"D\"}, {\"name\": \"tool_use\", \"template\": \"T\"}]}");
         assertEquals("D", ok("render", several, "--messages", list));
-        assertEquals("T", ok("render", several, "--messages", file("tools.json", "{\"messages\": [], \"tools\": [{}]}")));
+        var tools = file("tools.json", "{\"messages\": [], \"tools\": [{}]}");
+        assertEquals("T", ok("render", several, "--messages", tools));
+        assertEquals("D", ok("render", several, "--messages", tools, "--template-name", "default"));
+        assertEquals("T", ok("render", several, "--messages", list, "--template-name", "tool_use"));
+        Cli.run("render", several, "--messages", list, "--template-name", "rag").fails(1, "several.json: chat template: no template is named rag; there are default, tool_use");
+        Cli.run("render", file("odd.json", "{\"chat_template\": [{\"name\": \"x\"}]}"), "--messages", list).fails(1, "odd.json: an element of chat_template");
+        Cli.run("render", file("odd.json", "{\"chat_template\": 7}"), "--messages", list).fails(1, "odd.json: chat_template is neither a text nor a list");
     }
 
     @Test

@@ -30,6 +30,7 @@ import io.github.spike4j.kernels.Kernels;
 import io.github.spike4j.kernels.Numerics;
 import io.github.spike4j.tokenizer.Tokenizer;
 import io.github.spike4j.tokenizer.TokenizerException;
+import io.github.spike4j.weights.TemplateEntries;
 
 /**
  * Converts a checkpoint into a {@code .s4j}: block by block, calibrates, chooses salient channels, rounds weights, writes. Needs memory for
@@ -137,7 +138,7 @@ public final class Converter {
         write(file, null);
         long bytes = file.size(source.tokenizer(), provenance, license());
         long memory = (128L << 20) + file.largest() + (text == null ? 0 : Calibration.memory(a, recipe, text.starts().length, text.length()));
-        return new ConvertPlan(a, Checkpoint.parameters(a), bytes, 2 * bytes, memory, source.tokenizer(), source.chatTemplate() != null, license(),
+        return new ConvertPlan(a, Checkpoint.parameters(a), bytes, 2 * bytes, memory, source.tokenizer(), !source.chatTemplates().isEmpty(), license(),
                 List.copyOf(warnings), problems);
     }
 
@@ -242,9 +243,13 @@ public final class Converter {
         total = 2 * outer + layers * (calibrated ? 2 : 1);
         total += total / 16; // assembling
         file.entry("tokenizer.json", source.tokenizerJson());
-        if (source.chatTemplate() != null) {
-            file.entry("chat_template.jinja", source.chatTemplate().getBytes(StandardCharsets.UTF_8));
-        }
+        source.chatTemplates().forEach((name, template) -> {
+            if (TemplateEntries.isLegal(name)) {
+                file.entry(TemplateEntries.entry(name), template.getBytes(StandardCharsets.UTF_8));
+            } else {
+                warn("the chat template named \"" + Sources.printable(name) + "\" is left out: in a .s4j file names are of [a-z0-9._-]");
+            }
+        });
         block(file, "embedding", outer, () -> file.embedding(source.weight(Weight.EMBEDDING, 0)));
         for (int layer = 0; layer < a.layers(); layer++) {
             int l = layer;

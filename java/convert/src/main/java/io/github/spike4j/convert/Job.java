@@ -47,7 +47,8 @@ final class Job {
         from.set("architecture", JSON.valueToTree(source.architecture()));
         from.set("tokenizer", JSON.valueToTree(source.tokenizer()));
         from.put("tokenizerSha256", sha256(source.tokenizerJson()));
-        from.put("chatTemplate", source.chatTemplate() == null ? null : sha256(source.chatTemplate().getBytes(StandardCharsets.UTF_8)));
+        var templates = from.putObject("chatTemplates");
+        source.chatTemplates().forEach((name, template) -> templates.put(name, sha256(template.getBytes(StandardCharsets.UTF_8))));
         job.put("context", source.architecture().context());
         var calibration = job.putObject("calibration");
         new TreeMap<>(provenance).forEach((key, value) -> (key.startsWith("calibration") ? calibration : from).put(key, value));

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
@@ -35,6 +36,9 @@ class PlanTest {
             Files.writeString(source.resolve("README.md"), "---\nlicense: mit\n---\n");
             if (tied) {
                 Files.writeString(source.resolve("chat_template.jinja"), "{{ messages }}");
+                var more = Files.createDirectories(source.resolve("additional_chat_templates"));
+                Files.writeString(more.resolve("tool_use.jinja"), "{{ tools }}");
+                Files.writeString(more.resolve("No name.jinja"), "");
             }
             var out = dir.resolve(tied + ".s4j");
             var request = ConvertRequest.of(source, out, recipe);
@@ -51,6 +55,12 @@ class PlanTest {
             assertEquals(2 * plan.fileBytes(), plan.diskBytes());
             assertEquals(report.parameters(), plan.parameters());
             assertEquals(report.warnings(), plan.warnings());
+            var left = "the chat template named \"No name\" is left out: in a .s4j file names are of [a-z0-9._-]";
+            assertEquals(tied, report.warnings().contains(left), report.warnings().toString());
+            try (var file = S4jFile.open(out)) {
+                assertEquals(tied ? Set.of("additional_chat_templates/tool_use.jinja", "chat_template.jinja", "tokenizer.json") : Set.of("tokenizer.json"),
+                        file.entries());
+            }
             assertEquals(TinyModel.HIDDEN, plan.architecture().hidden());
             assertEquals(tied, plan.chatTemplate());
             assertEquals("mit", plan.license());

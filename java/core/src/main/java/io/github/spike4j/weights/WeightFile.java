@@ -93,6 +93,11 @@ public final class WeightFile implements AutoCloseable {
         }
     }
 
+    /** Jinja sources of its chat templates by name; empty if there are none. */
+    public Map<String, String> chatTemplates() {
+        return file == null ? Map.of() : TemplateEntries.read(file.entries(), this::entry);
+    }
+
     /** The memory of a tensor, whose shape the format checked. */
     public MemorySegment tensor(String name) {
         return file != null ? file.tensor(name) : tensors.apply(name);

@@ -44,9 +44,9 @@ public interface Checkpoint extends AutoCloseable {
 
     TokenizerInfo tokenizer();
 
-    /** Jinja source or null. */
-    default String chatTemplate() {
-        return null;
+    /** Jinja sources by name, such as {@code default}; empty if there are none. */
+    default Map<String, String> chatTemplates() {
+        return Map.of();
     }
 
     /** Facts for the manifest; no local paths. */

@@ -440,8 +440,8 @@ final class GgufCheckpoint implements Checkpoint {
     }
 
     @Override
-    public String chatTemplate() {
-        return tokenizer.chatTemplate();
+    public Map<String, String> chatTemplates() {
+        return tokenizer.chatTemplates();
     }
 
     @Override

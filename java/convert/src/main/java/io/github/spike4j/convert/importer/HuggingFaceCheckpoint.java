@@ -29,6 +29,8 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     private static final Pattern LICENSE = Pattern.compile("(?m)\\A---\\s*$(?:(?!^---)[\\s\\S])*?^license:\\s*['\"]?([A-Za-z0-9.+-]+)['\"]?\\s*$");
     /** Tensors that old versions saved and that are computed from the config. */
     private static final Pattern COMPUTED = Pattern.compile(".*\\.(rotary_emb\\.(inv_freq|cos_cached|sin_cached)|self_attn\\.(masked_)?bias)");
+    /** What GPTQ, AWQ, bitsandbytes, MLX and compressed-tensors keep beside or instead of weights. */
+    private static final Pattern QUANTIZED = Pattern.compile(".*\\.(qweight|qzeros|g_idx|scales|SCB|absmax|quant_map|weight_packed|weight_scale|weight_scale_inv)");
     private static final String EMBEDDING = "model.embed_tokens.weight";
     private static final String HEAD = "lm_head.weight";
 
@@ -46,6 +48,9 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     HuggingFaceCheckpoint(Path folder, Path given, int context) {
         this.folder = folder;
         if (!Files.exists(folder.resolve("config.json"))) {
+            if (Files.exists(folder.resolve("adapter_config.json"))) {
+                throw new ConversionException(folder + ": holds an adapter (LoRA or the like), not a model; merge it into its base model and give that");
+            }
             throw new ConversionException(folder + ": no config.json in this folder; " + SUPPORTED);
         }
         try {
@@ -85,6 +90,11 @@ final class HuggingFaceCheckpoint implements Checkpoint {
 
     /** That all weights are there, and none that the model has no use for: its architecture would be another one. */
     private void check() {
+        for (var e : tensors.entrySet()) {
+            if (QUANTIZED.matcher(e.getKey()).matches()) {
+                throw new ConversionException(e.getValue().where() + " tells that the weights are already quantized; give the original checkpoint");
+            }
+        }
         var used = new HashSet<>(List.of(EMBEDDING, HEAD));
         for (var w : Weight.values()) {
             boolean once = w == Weight.EMBEDDING || w == Weight.NORM || w == Weight.LM_HEAD;
@@ -236,8 +246,8 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     }
 
     @Override
-    public String chatTemplate() {
-        return tokenizer.chatTemplate();
+    public Map<String, String> chatTemplates() {
+        return tokenizer.chatTemplates();
     }
 
     @Override

@@ -253,8 +253,8 @@ final class MetaCheckpoint implements Checkpoint {
     }
 
     @Override
-    public String chatTemplate() {
-        return tokenizer.chatTemplate();
+    public Map<String, String> chatTemplates() {
+        return tokenizer.chatTemplates();
     }
 
     @Override

@@ -5,7 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 import io.github.spike4j.convert.ConversionException;
 import io.github.spike4j.convert.tokenizer.SentencePieces.Model;
@@ -13,6 +15,7 @@ import io.github.spike4j.convert.tokenizer.SentencePieces.Piece;
 import io.github.spike4j.convert.tokenizer.SentencePieces.Prefix;
 import io.github.spike4j.convert.tokenizer.SentencePieces.Rules;
 import io.github.spike4j.convert.tokenizer.SentencePieces.Type;
+import io.github.spike4j.weights.TemplateEntries;
 
 /**
  * The tokenizer in a GGUF file's metadata, read as llama.cpp reads it: {@code tokenizer.ggml.model} is {@code llama} (SentencePiece BPE),
@@ -97,7 +100,7 @@ public final class GgufTokenizer {
         }
         var rules = new Rules(map, flag("add_space_prefix", true) ? Prefix.PARTS : Prefix.NONE, flag("remove_extra_whitespaces", false), true);
         var translated = new SentencePieces(file, pieces, model, bytes == 256, rules);
-        return translated.translate(TokenizerSource.Kind.GGUF, policy, stripped(translated.added()), chatTemplate());
+        return translated.translate(TokenizerSource.Kind.GGUF, policy, stripped(translated.added()), chatTemplates());
     }
 
     /** The first converters wrote no types. */
@@ -132,7 +135,7 @@ public final class GgufTokenizer {
         }
         var policy = policy(-1, -1, -1, words.addsBos(), false);
         var json = ByteLevelBpe.json(ids, pairs, words.ignoreMerges(), words, stripped(added()), policy);
-        return TokenizerSource.of(file, TokenizerSource.Kind.GGUF, json, policy, chatTemplate());
+        return TokenizerSource.of(file, TokenizerSource.Kind.GGUF, json, policy, chatTemplates());
     }
 
     /** A token without text gets a name, as in llama.cpp; no text has it. */
@@ -209,7 +212,20 @@ public final class GgufTokenizer {
         return value == null ? otherwise : value;
     }
 
-    private String chatTemplate() {
-        return metadata.string("tokenizer.chat_template");
+    private Map<String, String> chatTemplates() {
+        var templates = new TreeMap<String, String>();
+        var names = metadata.strings("tokenizer.chat_templates");
+        for (var name : names == null ? new String[0] : names) {
+            add(templates, name, "tokenizer.chat_template." + name);
+        }
+        add(templates, TemplateEntries.DEFAULT, "tokenizer.chat_template");
+        return templates;
+    }
+
+    private void add(Map<String, String> templates, String name, String key) {
+        var template = metadata.string(key);
+        if (template != null) {
+            templates.put(name, template);
+        }
     }
 }

@@ -37,7 +37,7 @@ final class HuggingFaceFiles {
         if (template.isOnly(bos, eos) && (policy.addBos() != template.starts(bos) || policy.addEos() != template.ends(eos))) {
             json = template.replaced(json, JsonForm.template(policy, tokenizer::token));
         }
-        return TokenizerSource.of(where, TokenizerSource.Kind.HUGGING_FACE, json, policy, settings.chatTemplate());
+        return TokenizerSource.of(where, TokenizerSource.Kind.HUGGING_FACE, json, policy, settings.chatTemplates());
     }
 
     /**

@@ -106,6 +106,6 @@ final class RankFile {
         var added = settings.added(own);
         var policy = settings.policy(added, new TokenizerPolicy(family.bos, new int[] {family.eos}, family.bos >= 0, false, -1, -1));
         var json = ByteLevelBpe.json(ids, Merges.of(List.copyOf(byRank.values()), ids), true, family.words, added, policy);
-        return TokenizerSource.of(where, TokenizerSource.Kind.TIKTOKEN, json, policy, settings.chatTemplate());
+        return TokenizerSource.of(where, TokenizerSource.Kind.TIKTOKEN, json, policy, settings.chatTemplates());
     }
 }

@@ -70,7 +70,7 @@ final class SentencePieceModel {
         int eos = model.id(eosPiece, Type.CONTROL);
         var policy = settings.policy(added, new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0, bos < 0,
                 model.id(null, Type.UNKNOWN), model.id(padPiece, Type.CONTROL)));
-        return model.translate(TokenizerSource.Kind.SENTENCE_PIECE, policy, added, settings.chatTemplate());
+        return model.translate(TokenizerSource.Kind.SENTENCE_PIECE, policy, added, settings.chatTemplates());
     }
 
     private Piece piece(Protobuf in) {

@@ -63,7 +63,7 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
      *
      * @param added its {@linkplain #added() own added tokens}, and those of files beside it
      */
-    TokenizerSource translate(TokenizerSource.Kind kind, TokenizerPolicy policy, Collection<AddedToken> added, String chatTemplate) {
+    TokenizerSource translate(TokenizerSource.Kind kind, TokenizerPolicy policy, Collection<AddedToken> added, Map<String, String> chatTemplates) {
         var ids = new LinkedHashMap<String, Integer>();
         for (var p : pieces) {
             if (p.text.isEmpty() || p.text.length() > Merges.MAX_PIECE) {
@@ -82,7 +82,7 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
                 .with("pre_tokenizer", preTokenizer(ids))
                 .with("decoder", JsonForm.sequence("decoders", decoders()))
                 .with("model", model == Model.BPE ? bpe(kind, ids) : unigram());
-        return TokenizerSource.of(file, kind, form.bytes(), policy, chatTemplate);
+        return TokenizerSource.of(file, kind, form.bytes(), policy, chatTemplates);
     }
 
     /** Id of the first piece of this type, and, unless it is null, with this text; -1 if there is none. */

@@ -1,10 +1,10 @@
 package io.github.spike4j.convert.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
 
@@ -16,8 +16,8 @@ import io.github.spike4j.convert.importer.Sources;
 
 /**
  * What transformers keeps beside a vocabulary: {@code tokenizer_config.json} and its forerunners {@code special_tokens_map.json} and
- * {@code added_tokens.json} name the special and added tokens, and whether BOS and EOS are added; the chat template is among them or in
- * {@code chat_template.jinja}. All may be absent.
+ * {@code added_tokens.json} name the special and added tokens, and whether BOS and EOS are added; {@link ChatTemplates} are
+ * among them or beside them. All may be absent.
  */
 final class Settings {
     private final Path file;
@@ -116,21 +116,8 @@ final class Settings {
                 .anyMatch(token -> (token.isObject() ? token.path("content") : token).asString("").equals(content));
     }
 
-    /** Jinja source: the template of a file of its own, else that of the configuration, of several the one named default; null if there is none. */
-    String chatTemplate() {
-        var beside = file.resolveSibling("chat_template.jinja");
-        if (Files.exists(beside)) {
-            return new String(Sources.bytes(beside), StandardCharsets.UTF_8);
-        }
-        var template = config.path("chat_template");
-        if (!template.isArray()) {
-            return template.asString(null);
-        }
-        for (var named : template) {
-            if (named.path("name").asString("").equals("default")) {
-                return named.path("template").asString(null);
-            }
-        }
-        return null;
+    /** Jinja sources of chat templates by name; empty if there are none. */
+    Map<String, String> chatTemplates() {
+        return ChatTemplates.beside(file, config);
     }
 }

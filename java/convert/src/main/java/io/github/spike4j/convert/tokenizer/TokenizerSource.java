@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 import io.github.spike4j.convert.ConversionException;
@@ -18,6 +19,7 @@ import io.github.spike4j.format.S4jFile;
 import io.github.spike4j.tokenizer.Llama2cTokenizer;
 import io.github.spike4j.tokenizer.Tokenizer;
 import io.github.spike4j.tokenizer.TokenizerException;
+import io.github.spike4j.weights.TemplateEntries;
 
 /**
  * A tokenizer from whatever file a project keeps it in, translated into Hugging Face's {@code tokenizer.json}, with what the files say
@@ -35,20 +37,21 @@ public final class TokenizerSource {
     private final Kind kind;
     private final byte[] json;
     private final TokenizerPolicy policy;
-    private final String chatTemplate;
+    private final Map<String, String> chatTemplates;
     private final Tokenizer tokenizer;
 
-    private TokenizerSource(String file, Kind kind, byte[] json, TokenizerPolicy policy, String chatTemplate, Tokenizer tokenizer) {
+    private TokenizerSource(String file, Kind kind, byte[] json, TokenizerPolicy policy, Map<String, String> chatTemplates,
+            Tokenizer tokenizer) {
         this.file = file;
         this.kind = kind;
         this.json = json;
         this.policy = policy;
-        this.chatTemplate = chatTemplate;
+        this.chatTemplates = chatTemplates;
         this.tokenizer = tokenizer;
     }
 
     /** Checks that the translation can be read; {@code file} is what messages name. */
-    static TokenizerSource of(String file, Kind kind, byte[] json, TokenizerPolicy policy, String chatTemplate) {
+    static TokenizerSource of(String file, Kind kind, byte[] json, TokenizerPolicy policy, Map<String, String> chatTemplates) {
         var tokenizer = tokenizer(file, json);
         int size = tokenizer.vocabularySize();
         IntStream.concat(IntStream.of(policy.bos(), policy.unknown(), policy.pad()), Arrays.stream(policy.eos())).forEach(id -> {
@@ -56,7 +59,7 @@ public final class TokenizerSource {
                 throw new ConversionException(file + ": the special token " + id + " is not in the vocabulary of " + size);
             }
         });
-        return new TokenizerSource(file, kind, json, policy, chatTemplate, tokenizer);
+        return new TokenizerSource(file, kind, json, policy, chatTemplates, tokenizer);
     }
 
     static Tokenizer tokenizer(String file, byte[] json) {
@@ -151,7 +154,7 @@ public final class TokenizerSource {
     private static TokenizerSource openLlama2c(Path file) {
         try {
             var json = Llama2cTokenizer.toJson(Sources.bytes(file), -1).getBytes(StandardCharsets.UTF_8);
-            return of(file.toString(), Kind.LLAMA2C, json, new TokenizerPolicy(1, new int[] {2}, true, false, 0, -1), null);
+            return of(file.toString(), Kind.LLAMA2C, json, new TokenizerPolicy(1, new int[] {2}, true, false, 0, -1), Map.of());
         } catch (TokenizerException e) {
             throw new ConversionException(file + ": " + e.getMessage(), e);
         }
@@ -163,11 +166,10 @@ public final class TokenizerSource {
                 throw new ConversionException(file + ": the model has no tokenizer.json");
             }
             var info = s4j.manifest().tokenizer();
-            var template = s4j.entries().contains("chat_template.jinja") ? s4j.entry("chat_template.jinja") : null;
             return of(file.toString(), Kind.S4J, s4j.entry("tokenizer.json"),
                     info == null ? new TokenizerPolicy(-1, new int[0], false, false, -1, -1)
                             : new TokenizerPolicy(info.bos(), info.eos(), info.addBos(), false, -1, -1),
-                    template == null ? null : new String(template, StandardCharsets.UTF_8));
+                    TemplateEntries.read(s4j.entries(), s4j::entry));
         } catch (S4jFormatException e) {
             throw new ConversionException(e.getMessage(), e);
         }
@@ -186,9 +188,9 @@ public final class TokenizerSource {
         return policy;
     }
 
-    /** Jinja source, or null if the files have none. */
-    public String chatTemplate() {
-        return chatTemplate;
+    /** Jinja sources by name, such as {@code default}; empty if the files have none. */
+    public Map<String, String> chatTemplates() {
+        return chatTemplates;
     }
 
     /**

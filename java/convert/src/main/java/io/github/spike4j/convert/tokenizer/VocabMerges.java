@@ -57,6 +57,6 @@ final class VocabMerges {
         int end = ids.getOrDefault(END, -1);
         var policy = settings.policy(added, new TokenizerPolicy(end, end < 0 ? new int[0] : new int[] {end}, false, false, -1, -1));
         return TokenizerSource.of(where, TokenizerSource.Kind.VOCAB_MERGES, ByteLevelBpe.json(ids, pairs, false, words, added, policy),
-                policy, settings.chatTemplate());
+                policy, settings.chatTemplates());
     }
 }

@@ -20,7 +20,7 @@ public final class CheckpointReader {
             }
             c.tokenizerJson();
             c.tokenizer();
-            c.chatTemplate();
+            c.chatTemplates();
             c.provenance();
             c.license();
         } catch (ConversionException e) {

@@ -496,7 +496,7 @@ class GgufCheckpointTest {
     @Test
     void tokenizer() throws IOException {
         try (var c = new Tiny("llama").open(dir)) {
-            assertEquals("{{ messages }}", c.chatTemplate());
+            assertEquals(Map.of("default", "{{ messages }}"), c.chatTemplates());
             assertEquals(1, c.tokenizer().bos());
             assertArrayEquals(new int[] {2}, c.tokenizer().eos());
             assertTrue(c.tokenizer().addBos());

@@ -3,7 +3,6 @@ package io.github.spike4j.convert.tokenizer;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -179,8 +178,10 @@ class GgufTokenizerTest {
         assertArrayEquals(new int[] {'a', end}, GgufTokenizer.read(keys.with("add_eos_token", true)).encode("a", true, true));
         assertArrayEquals(new int[] {end, 'a'}, GgufTokenizer.read(keys.with("add_bos_token", true)).encode("a", true, true));
         assertEquals(-1, GgufTokenizer.read(keys.with("bos_token_id", 0xFFFFFFFFL)).policy().bos());
-        assertEquals("T", GgufTokenizer.read(keys.with("tokenizer.chat_template", "T")).chatTemplate());
-        assertNull(source.chatTemplate());
+        assertEquals(Map.of("default", "T"), GgufTokenizer.read(keys.with("tokenizer.chat_template", "T")).chatTemplates());
+        assertEquals(Map.of("default", "T", "tool_use", "U"), GgufTokenizer.read(keys.with("tokenizer.chat_template", "T",
+                "tokenizer.chat_templates", new String[] {"tool_use", "lost"}, "tokenizer.chat_template.tool_use", "U")).chatTemplates());
+        assertEquals(Map.of(), source.chatTemplates());
         // a token of each kind of end
         assertArrayEquals(new int[] {end, 5, 6}, GgufTokenizer.read(keys.with("eot_token_id", 5, "eom_token_id", 6)).policy().eos());
     }

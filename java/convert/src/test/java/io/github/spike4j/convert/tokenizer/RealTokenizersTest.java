@@ -59,7 +59,7 @@ class RealTokenizersTest {
         }
         assertEquals(TokenizerSource.Kind.TIKTOKEN, ranks.kind());
         assertEquals(128000, ranks.encode("x", true, true)[0]);
-        assertNotNull(ranks.chatTemplate());
+        assertNotNull(ranks.chatTemplates().get("default"));
     }
 
     /** Without files beside it, the family's own special tokens are there. */
@@ -88,7 +88,7 @@ class RealTokenizersTest {
         assertFalse(tokenizer.policy().addBos());
         assertArrayEquals(new int[] {2, 0}, tokenizer.policy().eos());
         assertEquals(2, tokenizer.policy().pad());
-        assertTrue(tokenizer.chatTemplate().contains("<|im_start|>"));
+        assertTrue(tokenizer.chatTemplates().get("default").contains("<|im_start|>"));
     }
 
     @Test
@@ -111,7 +111,7 @@ class RealTokenizersTest {
         assertEquals(-1, qwen.policy().bos());
         assertArrayEquals(new int[] {151645}, qwen.policy().eos());
         assertEquals(151643, qwen.policy().pad());
-        assertTrue(qwen.chatTemplate().contains("<|im_start|>"));
+        assertTrue(qwen.chatTemplates().get("default").contains("<|im_start|>"));
     }
 
     private static void same(TokenizerSource a, TokenizerSource b, String but) throws IOException {

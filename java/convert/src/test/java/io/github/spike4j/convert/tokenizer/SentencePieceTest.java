@@ -295,7 +295,7 @@ class SentencePieceTest {
         source = open(file.bytes());
         assertArrayEquals(new int[] {5, 4, 3, 6, 3, 7, 4, 3}, source.encode("a<end>  aword a", true, true));
         assertArrayEquals(new int[] {6}, source.policy().eos());
-        assertEquals("yes", source.chatTemplate());
+        assertEquals(Map.of("default", "yes", "tool_use", "no"), source.chatTemplates());
         // the forerunners of that file
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"eos_token\": \"<end>\"}");
         Files.writeString(folder.resolve("added_tokens.json"), "{\"<end>\": 5, \"<x>\": 6, \"word\": 7}");
@@ -305,7 +305,10 @@ class SentencePieceTest {
         // plain text: only the word is cut out; with this vocabulary the rest is unknown
         assertArrayEquals(new int[] {4, 3, 2, 7, 5}, source.encode("a<end><x>word", true, false));
         Files.writeString(folder.resolve("chat_template.jinja"), "own");
-        assertEquals("own", open(file.bytes()).chatTemplate());
+        assertEquals(Map.of("default", "own"), open(file.bytes()).chatTemplates());
+        Files.createDirectories(folder.resolve("additional_chat_templates"));
+        Files.writeString(folder.resolve("additional_chat_templates/rag.jinja"), "docs");
+        assertEquals(Map.of("default", "own", "rag", "docs"), open(file.bytes()).chatTemplates());
     }
 
     /** A map that makes A an a: one key in a double array, as SentencePiece writes it. */
