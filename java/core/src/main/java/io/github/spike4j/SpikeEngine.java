@@ -49,7 +49,10 @@ public final class SpikeEngine implements AutoCloseable {
             return this;
         }
 
-        /** Native tier to use at most; null for the best. The environment variable SPIKE4J_TIER can only lower it. */
+        /**
+         * Native tier, for the backends {@code auto} and {@code native}; null for the best. The environment variable SPIKE4J_TIER can only
+         * lower it.
+         */
         public Builder tier(String name) {
             tier = name;
             return this;

@@ -406,6 +406,9 @@ class EngineTest {
     void wrongNamesAreClear() {
         assertThrows(IllegalArgumentException.class, () -> SpikeEngine.builder().backend("avx3").build());
         assertThrows(IllegalArgumentException.class, () -> SpikeEngine.builder().tier("avx3").build());
+        for (var backend : List.of("java", "vector", "avx2")) {
+            assertThrows(IllegalArgumentException.class, () -> SpikeEngine.builder().backend(backend).tier("scalar").build(), backend);
+        }
         var e = assertThrows(SpikeException.Format.class, () -> SpikeModel.open(dir.resolve("none.s4j")));
         assertTrue(e.getMessage().contains("none.s4j"), e.getMessage());
     }

@@ -13,11 +13,13 @@ import java.util.List;
 public final class GifSpec {
     /** Segments of an input group, and range sets. */
     public static final int MAX_SEGMENTS = 4;
+    /** Channels of a segment: no sum over segments overflows. */
+    private static final int MAX_CHANNELS = 1 << 24;
 
     /**
      * Consecutive channels, after the permutation, with one width and one range set.
      *
-     * @param channels real channels, 0 or more; an empty segment is skipped
+     * @param channels real channels, 0 to 2^24; an empty segment is skipped
      * @param bits activation width B, 2..8 or 16
      * @param rangeSet 0..3
      * @param actGroup channels of one activation sub-scale, a multiple of 16, or 0: the range set's scale
@@ -27,7 +29,7 @@ public final class GifSpec {
     public record Segment(int channels, int bits, int rangeSet, int actGroup, int maxMultiplier, int group) {
         /** Checks every range. */
         public Segment {
-            require(channels >= 0, "segment channels", channels);
+            require(channels >= 0 && channels <= MAX_CHANNELS, "segment channels (0..2^24)", channels);
             require(bits >= 2 && bits <= 8 || bits == 16, "segment bits (2..8, 16)", bits);
             require(rangeSet >= 0 && rangeSet < MAX_SEGMENTS, "segment range set (0..3)", rangeSet);
             require(actGroup >= 0 && actGroup % 16 == 0, "activation group (a multiple of 16)", actGroup);

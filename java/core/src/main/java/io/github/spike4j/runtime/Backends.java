@@ -29,8 +29,9 @@ public final class Backends {
      * Chooses kernels.
      *
      * @param backend one of {@link #NAMES}, or a native tier's name
-     * @param tier    native tier to use at most, or null; it and {@value #TIER_VARIABLE} can only lower what the machine has
-     * @throws IllegalArgumentException for an unknown name
+     * @param tier    native tier to use, for the backends auto and native; null: the best. {@value #TIER_VARIABLE} can only lower what the
+     *                machine has
+     * @throws IllegalArgumentException for an unknown name, and for a tier of another backend
      * @throws UnsupportedOperationException for what cannot run here, with the reason
      */
     public static Choice choose(String backend, String tier) {
@@ -38,6 +39,9 @@ public final class Backends {
     }
 
     static Choice choose(String backend, String tier, String variable) {
+        if (tier != null && !backend.equals("auto") && !backend.equals("native")) {
+            throw new IllegalArgumentException("tier " + tier + ": is for the backends auto and native, not for " + backend);
+        }
         return switch (backend) {
             case "java" -> new Choice(new JavaKernels(), "scalar Java, as asked for");
             case "vector" -> vector("the Vector API, as asked for");
@@ -71,7 +75,7 @@ public final class Backends {
 
     /** See {@link Kernels#of(String)}. */
     public static Kernels kernels(String name) {
-        return choose(name, null, null).kernels();
+        return choose(name, null).kernels();
     }
 
     private static Choice nativeTier(String asked, String variable) {
