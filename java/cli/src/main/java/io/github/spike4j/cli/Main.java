@@ -1,5 +1,6 @@
 package io.github.spike4j.cli;
 
+import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,13 +41,21 @@ public final class Main implements Runnable {
      * @param args the command line
      */
     public static void main(String... args) {
-        System.exit(execute(commandLine(), args));
+        // of the stream itself, so that the writer learns of the stream's errors
+        System.exit(execute(commandLine().setOut(new PrintWriter(System.out, true)), args));
     }
 
-    /** Runs one command to its exit code. Errors of the JVM, which picocli lets pass, are reported as exceptions are. */
+    /**
+     * Runs one command to its exit code. Errors of the JVM, which picocli lets pass, are reported as exceptions are; output that could not be
+     * written is an error.
+     */
     static int execute(CommandLine line, String... args) {
         try {
-            return line.execute(args);
+            var code = line.execute(args);
+            if (code == CommandLine.ExitCode.OK && line.getOut().checkError()) {
+                throw new Failure("standard output: cannot be written");
+            }
+            return code;
         } catch (Throwable e) {
             return line.<Main>getCommand().report(line, e, CommandLine.ExitCode.SOFTWARE);
         }
@@ -55,10 +64,12 @@ public final class Main implements Runnable {
     /** A fresh command line, for {@link #main} and for tests that run it in-process. */
     static CommandLine commandLine() {
         var main = new Main();
-        return new CommandLine(main)
+        var line = new CommandLine(main);
+        line.getSubcommands().values().forEach(command -> command.getCommandSpec().versionProvider(new Version()));
+        return line
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler((e, _) -> main.report(e.getCommandLine(), e, CommandLine.ExitCode.USAGE))
-                .setExecutionExceptionHandler((e, line, _) -> main.report(line, e, CommandLine.ExitCode.SOFTWARE));
+                .setExecutionExceptionHandler((e, command, _) -> main.report(command, e, CommandLine.ExitCode.SOFTWARE));
     }
 
     @Override

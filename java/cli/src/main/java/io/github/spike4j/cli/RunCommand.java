@@ -160,7 +160,9 @@ final class RunCommand implements Callable<Integer> {
             }
             if (report.forPeople()) {
                 out.print(token.text());
-                out.flush();
+                if (out.checkError()) {
+                    generation.cancel(); // nobody reads on
+                }
             }
         }
         var done = generation.result().join();

@@ -48,6 +48,14 @@ record Cli(int code, String out, String err) {
         return new Cli(code, out.toString(), err.toString());
     }
 
+    /** A JVM of its own that runs the command. */
+    static ProcessBuilder jvm(Object... args) {
+        var builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/java").toString(), "--enable-native-access=ALL-UNNAMED",
+                "-cp", System.getProperty("java.class.path"), Main.class.getName());
+        Stream.of(args).map(Object::toString).forEach(builder.command()::add);
+        return builder;
+    }
+
     /** Runs a process to its end. */
     static Cli process(ProcessBuilder builder) throws IOException, InterruptedException {
         var out = Files.createTempFile("spike4j", ".out");

@@ -4,12 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.File;
+import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Command;
 
@@ -23,6 +27,25 @@ class MainTest {
         var version = Cli.run("--version");
         assertEquals(0, version.code());
         assertTrue(version.out().startsWith("spike4j "), version.out());
+    }
+
+    @Test
+    void everyCommandKnowsItsVersion() {
+        for (var name : Main.commandLine().getSubcommands().keySet()) {
+            var version = Cli.run(name, "--version");
+            assertTrue(version.code() == 0 && version.out().startsWith("spike4j "), name + ": " + version);
+        }
+    }
+
+    /** The null device's sister is always full. */
+    @Test
+    void outputThatIsLostIsAnError() throws IOException, InterruptedException {
+        var full = new File("/dev/full");
+        Assumptions.assumeTrue(full.exists());
+        var process = Cli.jvm("info", "--json").redirectOutput(full).start();
+        var err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(1, process.waitFor(), err);
+        assertEquals("spike4j: standard output: cannot be written\n", err);
     }
 
     @Test

@@ -162,9 +162,7 @@ class SyntheticModelsTest {
     @Test
     void benchDeletesItsWeightsWhenItIsEnded() throws IOException, InterruptedException {
         var scratch = Files.createDirectory(dir.resolve("scratch"));
-        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/java").toString(), "--enable-native-access=ALL-UNNAMED", "-cp",
-                System.getProperty("java.class.path"), Main.class.getName(), "bench", "--shape", "tinyllama-1.1b", "--recipe", "w4a4", "--dir",
-                scratch.toString()).inheritIO().start();
+        var process = Cli.jvm("bench", "--shape", "tinyllama-1.1b", "--recipe", "w4a4", "--dir", scratch).inheritIO().start();
         try {
             while (process.isAlive() && size(scratch) < 1 << 20) {
                 Thread.sleep(20);
