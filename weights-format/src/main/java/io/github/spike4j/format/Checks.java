@@ -112,7 +112,7 @@ final class Checks {
     }
 
     private void structure() throws S4jFormatException {
-        require(manifest.formatVersion() == Manifest.VERSION, otherVersion(manifest.formatVersion()));
+        require(manifest.formatVersion() >= 1 && manifest.formatVersion() <= Manifest.VERSION, otherVersion(manifest.formatVersion()));
         require(manifest.architecture() != null, "architecture is null");
         known("compute", manifest.compute(), COMPUTES);
         requireNoNulls("inputGroups", manifest.inputGroups());

@@ -7,7 +7,7 @@ import java.util.Map;
 /**
  * {@code manifest.json}. Every field is present in the file; what does not apply is null.
  *
- * @param formatVersion {@link #VERSION}
+ * @param formatVersion of the file that it was read from, 1 to {@link #VERSION}; the other fields are those of {@link #VERSION} always
  * @param architecture  shape of the model
  * @param compute       {@code "spiking"} or {@code "dense"}
  * @param recipe        what the conversion did: free JSON, as Map, List, String, Long, Double, Boolean and null
@@ -48,9 +48,9 @@ public record Manifest(int formatVersion, Architecture architecture, String comp
         return all;
     }
 
-    /** This manifest with another tensor table. */
+    /** This manifest with another tensor table, as this library writes it. */
     public Manifest withTensors(List<TensorInfo> table) {
-        return new Manifest(formatVersion, architecture, compute, recipe, inputGroups, linears, attention, List.copyOf(table),
+        return new Manifest(VERSION, architecture, compute, recipe, inputGroups, linears, attention, List.copyOf(table),
                 tokenizer, provenance, license);
     }
 }

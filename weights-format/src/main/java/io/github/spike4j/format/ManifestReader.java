@@ -38,7 +38,7 @@ final class ManifestReader {
     }
 
     private Manifest manifest(JsonReader.Fields f) throws JsonException {
-        return f.all(new Manifest(Manifest.VERSION, architecture(f.get("architecture")), f.get("compute").text(), tree(f.get("recipe")),
+        return f.all(new Manifest(version, architecture(f.get("architecture")), f.get("compute").text(), tree(f.get("recipe")),
                 inputGroups(f.get("inputGroups")), linears(f.get("linears")), attention(f.get("attention")), tensors(f.get("tensors")),
                 tokenizer(f.get("tokenizer")), texts(f.get("provenance")), f.get("license").text()));
     }

@@ -46,6 +46,7 @@ class GoldenTest {
         try (S4jFile s4j = S4jFile.open(file)) {
             s4j.verify((entry, bytes) -> { });
             Manifest m = s4j.manifest();
+            assertEquals(1, m.formatVersion());
             assertEquals(Architecture.llama(2, 80, 96, 4, 2, 20, 40, 128, 1e-5f, 10000, true), m.architecture());
             assertEquals("token separate false", m.attention().vMode() + " " + m.attention().kRanges() + " " + m.attention().hadamard());
             assertTrue(m.inputGroups().values().stream().noneMatch(InputGroup::hadamard));
