@@ -77,7 +77,9 @@ class BadFilesTest {
             }
         }
         var loop = Files.createSymbolicLink(dir.resolve("loop.s4j"), Path.of("loop.s4j"));
-        Cli.run("run", loop, "--prompt", "x").fails(1, "loop.s4j", "symbolic links");
+        var looping = Cli.run("run", loop, "--prompt", "x");
+        looping.fails(1, "loop.s4j");
+        assertFalse(looping.err().contains("no such file"), looping.err()); // the system's own words, in the user's language
         Cli.run("run", "", "--prompt", "x").fails(1, "empty");
         var converted = Files.writeString(dir.resolve("converted.s4j"), "PK");
         Cli.run("convert", converted, "-o", dir.resolve("out.s4j"), "--recipe", "bf16").fails(1, "converted.s4j", "converted already");
