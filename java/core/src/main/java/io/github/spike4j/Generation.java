@@ -2,6 +2,7 @@ package io.github.spike4j;
 
 import io.github.spike4j.runtime.Scheduler;
 import io.github.spike4j.runtime.Task;
+import io.github.spike4j.runtime.sampling.Candidates;
 import io.github.spike4j.runtime.sampling.Sampler;
 import io.github.spike4j.runtime.sampling.StopMatcher;
 import io.github.spike4j.tokenizer.StreamDecoder;
@@ -89,11 +90,11 @@ public final class Generation implements Iterable<Token> {
         }
 
         @Override
-        public int choose(float[] logits) {
+        public int choose(float[] logits, Candidates candidates) {
             if (observer != null) {
                 observer.accept(promptLength + generated - 1, logits);
             }
-            return sampler.sample(logits);
+            return sampler.sample(logits, candidates);
         }
 
         @Override

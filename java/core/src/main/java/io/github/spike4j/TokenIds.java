@@ -2,6 +2,7 @@ package io.github.spike4j;
 
 import io.github.spike4j.runtime.Scheduler;
 import io.github.spike4j.runtime.Task;
+import io.github.spike4j.runtime.sampling.Candidates;
 import io.github.spike4j.runtime.sampling.Sampler;
 import java.util.concurrent.locks.LockSupport;
 
@@ -12,14 +13,18 @@ import java.util.concurrent.locks.LockSupport;
 public final class TokenIds {
     private final Scheduler.Session sequence;
     private final Sampler sampler;
-    /** Written by the engine, read by the caller up to {@link #made}. */
-    private final int[] ids;
+    private final int most;
+    /**
+     * A ring of what is made and not yet taken: token {@code i} lies at {@code i} modulo its length, a power of two. The engine replaces it by
+     * a larger one where the caller lags behind; who still reads the old one finds the same there.
+     */
+    private volatile int[] ring = new int[16];
     private volatile int made;
     private volatile Generation.Reason reason;
     private volatile RuntimeException failure;
     private volatile boolean cancelled;
     private volatile Thread reader;
-    private int taken;
+    private volatile int taken;
 
     TokenIds(SpikeModel model, Scheduler.Session sequence, Sampling sampling) {
         if (!sampling.stop().isEmpty()) {
@@ -27,14 +32,16 @@ public final class TokenIds {
         }
         this.sequence = sequence;
         sampler = new Sampler(sampling, model.vocab());
-        ids = new int[Math.min(sampling.maxTokens(), sequence.maxContext())];
+        most = sampling.maxTokens();
     }
 
     void start() {
-        for (int id : sequence.ids()) {
-            sampler.accept(id);
+        if (sampler.remembers()) {
+            for (int id : sequence.ids()) {
+                sampler.accept(id);
+            }
         }
-        sequence.start(new Producer(), ids.length);
+        sequence.start(new Producer(), most);
     }
 
     /** The scheduler's side. */
@@ -45,18 +52,25 @@ public final class TokenIds {
         }
 
         @Override
-        public int choose(float[] logits) {
-            return sampler.sample(logits);
+        public int choose(float[] logits, Candidates candidates) {
+            return sampler.sample(logits, candidates);
         }
 
         @Override
         public End accept(int id) {
             sampler.accept(id);
-            int count = made;
-            ids[count++] = id;
-            made = count;
+            int index = made;
+            if (index - taken == ring.length) {
+                var larger = new int[2 * ring.length];
+                for (int i = taken; i < index; i++) {
+                    larger[i & larger.length - 1] = ring[i & ring.length - 1];
+                }
+                ring = larger;
+            }
+            ring[index & ring.length - 1] = id;
+            made = index + 1;
             LockSupport.unpark(reader);
-            return count == ids.length ? End.MAX_TOKENS : null;
+            return index + 1 == most ? End.MAX_TOKENS : null;
         }
 
         @Override
@@ -87,8 +101,12 @@ public final class TokenIds {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-        if (made > taken) {
-            return ids[taken++];
+        int index = taken;
+        if (made > index) {
+            var unread = ring;
+            int id = unread[index & unread.length - 1];
+            taken = index + 1; // only now may its place be written
+            return id;
         }
         if (failure != null) {
             throw failure;

@@ -91,6 +91,49 @@ class EngineTest {
         assertEquals(0, least);
     }
 
+    /** What a further generation of a session allocates does not grow with its length or the vocabulary. */
+    @Test
+    void anotherGenerationMakesLittleGarbage() {
+        var threads = (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
+        long least = Long.MAX_VALUE;
+        try (var model = SpikeModel.open(file); var session = model.newSession()) {
+            session.append("abc");
+            int prompt = session.position();
+            var sampling = hot(80);
+            for (int round = 0; round < 400 && least >= 512; round++) {
+                long before = threads.getTotalThreadAllocatedBytes();
+                var ids = session.generateIds(sampling);
+                while (ids.next() >= 0) { }
+                session.truncate(prompt);
+                least = Math.min(least, threads.getTotalThreadAllocatedBytes() - before);
+            }
+        }
+        assertTrue(least < 512, "bytes: " + least);
+    }
+
+    /** The engine does not wait for who reads: nothing is lost if it is slow, or comes at the end, or the session went on. */
+    @Test
+    void idsWaitForASlowReader() throws InterruptedException {
+        try (var model = SpikeModel.open(file); var session = model.newSession(); var slow = model.newSession()) {
+            session.append("abc");
+            int prompt = session.position();
+            var late = session.generateIds(hot(100));
+            while (late.reason() == null) {
+                Thread.sleep(1);
+            }
+            var expected = java.util.Arrays.copyOfRange(session.ids(), prompt, session.position());
+            session.truncate(prompt);
+            session.append(new int[200]);
+            slow.append("abc");
+            var others = slow.generateIds(hot(100));
+            for (int i = 0; i < expected.length - 1; i++) {
+                assertEquals(expected[i], late.next());
+                Thread.sleep(0, i % 7 * 100_000);
+                assertEquals(expected[i], others.next());
+            }
+        }
+    }
+
     @Test
     void cancelledIdsEnd() {
         try (var model = SpikeModel.open(file); var session = model.newSession()) {

@@ -4,6 +4,7 @@ import io.github.spike4j.SpikeException;
 import io.github.spike4j.kernels.Kernels;
 import io.github.spike4j.model.LlamaModel;
 import io.github.spike4j.model.Phase;
+import io.github.spike4j.runtime.sampling.Candidates;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,6 +25,7 @@ final class Lane {
     private final Arena arena = Arena.ofShared();
     final Executor executor;
     private final Batch batch;
+    private final Candidates candidates = new Candidates();
     private final int piece;
     private final int[] eos;
     private final long codesPerToken;
@@ -112,7 +114,7 @@ final class Lane {
             s.end(Task.End.CONTEXT_FULL);
             return;
         }
-        int id = task.choose(s.logits);
+        int id = task.choose(s.logits, candidates);
         if (id < 0) {
             s.fail(new SpikeException.NonFinite(-1, "logits", s.length - 1));
             return;

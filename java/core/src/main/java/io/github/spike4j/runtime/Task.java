@@ -1,5 +1,7 @@
 package io.github.spike4j.runtime;
 
+import io.github.spike4j.runtime.sampling.Candidates;
+
 /** A generation as the scheduler sees it. Called on the scheduler's thread, under its lock: must be quick and must not call back. */
 public interface Task {
     /** Why a generation ended. */
@@ -19,8 +21,8 @@ public interface Task {
     /** Whether somebody wants it to end. */
     boolean cancelled();
 
-    /** Chooses the next token; -1 if the logits are damaged. What it throws ends the session. */
-    int choose(float[] logits);
+    /** Chooses the next token, in the thread's {@code candidates}; -1 if the logits are damaged. What it throws ends the session. */
+    int choose(float[] logits, Candidates candidates);
 
     /** Takes the token; the reason if the generation ends with it, else null. */
     End accept(int id);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.spike4j.SpikeException;
 import io.github.spike4j.TinyModels;
 import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.runtime.sampling.Candidates;
 import io.github.spike4j.weights.WeightFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -138,7 +139,7 @@ class SchedulerTest {
         session.logits();
         session.start(new Chooser() {
             @Override
-            public int choose(float[] logits) {
+            public int choose(float[] logits, Candidates candidates) {
                 throw new AssertionError("choose");
             }
 
@@ -190,7 +191,7 @@ class SchedulerTest {
         }
 
         @Override
-        public int choose(float[] logits) {
+        public int choose(float[] logits, Candidates candidates) {
             return -1;
         }
 

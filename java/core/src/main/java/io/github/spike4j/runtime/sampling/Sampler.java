@@ -8,17 +8,16 @@ import java.util.random.RandomGeneratorFactory;
  * One generation's choice of tokens, as {@link Sampling} defines it (SPEC.md N11): double arithmetic and {@link StrictMath}, so
  * that equal logits and seed give equal tokens everywhere. A weight below 2^-64 of the highest counts as 0. Sums run over the kept logits in
  * descending order where top-k applies, else over the ids in ascending order. Each draw takes one {@code nextDouble}; a greedy choice takes none.
- * Works in its own arrays and allocates nothing after construction. For one thread at a time.
+ * Works in the {@link Candidates} of the thread that samples, and allocates nothing after construction. For one thread at a time.
  */
 public final class Sampler {
+    private static final RandomGeneratorFactory<RandomGenerator> RANDOM = RandomGeneratorFactory.of("L64X128MixRandom");
     private static final double NEGLIGIBLE = -64 * 0x1.62e42fefa39efp-1; // ln 2^-64
 
     private final Sampling options;
     private final int vocabulary;
+    /** Null for greedy choices. */
     private final RandomGenerator random;
-    /** Candidates: parallel arrays. A greedy choice needs no ids, and one without penalty no values. */
-    private final double[] value;
-    private final int[] id;
     /** Where a penalty is wanted: how often each token occurs in the window, and the window as a ring (null if unbounded). */
     private final int[] occurrences;
     private final int[] window;
@@ -29,13 +28,15 @@ public final class Sampler {
         if (vocabulary <= 0) throw new IllegalArgumentException("a vocabulary of " + vocabulary + " tokens");
         this.options = options;
         this.vocabulary = vocabulary;
-        random = RandomGeneratorFactory.of("L64X128MixRandom").create(options.seed());
+        random = options.isGreedy() ? null : RANDOM.create(options.seed());
         boolean penalty = options.repetitionPenalty() != 1;
         occurrences = penalty ? new int[vocabulary] : null;
         window = penalty && options.repetitionWindow() > 0 ? new int[options.repetitionWindow()] : null;
-        boolean direct = options.isGreedy() && !penalty;
-        value = new double[direct ? 0 : vocabulary];
-        id = new int[options.isGreedy() ? 0 : vocabulary];
+    }
+
+    /** Whether {@link #accept} matters. */
+    public boolean remembers() {
+        return occurrences != null;
     }
 
     /** Notes a token of the text, of the prompt too: the penalty looks at these. {@link #sample} does not note its result. */
@@ -51,8 +52,10 @@ public final class Sampler {
     }
 
     /** Chooses from the logits, by token id; -1 if they are damaged: none is finite, or one is NaN or +infinity. */
-    public int sample(float[] logits) {
-        if (value.length == 0) return highest(logits);
+    public int sample(float[] logits, Candidates candidates) {
+        if (options.isGreedy() && occurrences == null) return highest(logits);
+        candidates.reserve(vocabulary, !options.isGreedy());
+        double[] value = candidates.value;
         for (int i = 0; i < vocabulary; i++) value[i] = logits[i];
         if (occurrences != null) {
             double penalty = options.repetitionPenalty();
@@ -67,11 +70,11 @@ public final class Sampler {
         }
         if (!Double.isFinite(value[best])) return -1;
         if (options.isGreedy()) return best;
-        for (int i = 0; i < vocabulary; i++) id[i] = i;
+        for (int i = 0; i < vocabulary; i++) candidates.id[i] = i;
         int k = options.topK();
-        if (k == 0 || k >= vocabulary) return draw(vocabulary, false);
-        selectTop(k);
-        return draw(k, true);
+        if (k == 0 || k >= vocabulary) return draw(candidates, vocabulary, false);
+        candidates.selectTop(k, vocabulary);
+        return draw(candidates, k, true);
     }
 
     /** The greedy choice as it stands in the logits. */
@@ -84,24 +87,9 @@ public final class Sampler {
         return Float.isFinite(logits[best]) ? best : -1;
     }
 
-    /** The {@code k} best candidates to the front, descending. */
-    private void selectTop(int k) {
-        // a heap of the k best so far with the worst on top; then taken apart from the back
-        for (int i = k / 2 - 1; i >= 0; i--) siftWorst(i, k);
-        for (int i = k; i < vocabulary; i++) {
-            if (better(i, 0)) {
-                move(i, 0);
-                siftWorst(0, k);
-            }
-        }
-        for (int n = k - 1; n > 0; n--) {
-            swap(0, n);
-            siftWorst(0, n);
-        }
-    }
-
     /** @param sorted whether the {@code n} candidates are in descending order (else by ascending id) */
-    private int draw(int n, boolean sorted) {
+    private int draw(Candidates candidates, int n, boolean sorted) {
+        double[] value = candidates.value;
         double highest = value[0];
         for (int i = 1; i < n && !sorted; i++) highest = Math.max(highest, value[i]);
         double sum = 0;
@@ -110,28 +98,26 @@ public final class Sampler {
             value[i] = x >= NEGLIGIBLE ? StrictMath.exp(x) : 0;
             sum += value[i];
         }
-        if (options.topP() == 1 && options.minP() == 0) return pick(0, n, 1, sum);
+        if (options.topP() == 1 && options.minP() == 0) return pick(candidates, 0, n, 1, sum);
 
         // The kept ones are taken in descending order: from the front, or off a heap (they gather, the first last, at the end).
         double enough = options.topP() == 1 ? Double.POSITIVE_INFINITY : options.topP() * sum;
         double kept = 0;
         int count = 0;
-        for (int i = n / 2 - 1; i >= 0 && !sorted; i--) siftBest(i, n);
+        if (!sorted) candidates.heapify(n);
         while (count < n && kept < enough) {
             int at = sorted ? count : 0;
             if (count > 0 && (value[at] < options.minP() || value[at] == 0)) break;
             kept += value[at];
+            if (!sorted) candidates.pop(n - count);
             count++;
-            if (!sorted) {
-                swap(0, n - count);
-                siftBest(0, n - count);
-            }
         }
-        return sorted ? pick(0, count, 1, kept) : pick(n - 1, count, -1, kept);
+        return sorted ? pick(candidates, 0, count, 1, kept) : pick(candidates, n - 1, count, -1, kept);
     }
 
     /** Draws among {@code count} candidates from {@code start} on, in steps of {@code step}, whose weights sum to {@code sum}. */
-    private int pick(int start, int count, int step, double sum) {
+    private int pick(Candidates candidates, int start, int count, int step, double sum) {
+        double[] value = candidates.value;
         double target = random.nextDouble() * sum;
         int last = start;
         double running = 0;
@@ -141,39 +127,6 @@ public final class Sampler {
             running += value[at];
             if (running > target) break;
         }
-        return id[last];
-    }
-
-    private boolean better(int a, int b) {
-        return value[a] > value[b] || value[a] == value[b] && id[a] < id[b];
-    }
-
-    private void siftWorst(int i, int n) {
-        for (int child; (child = 2 * i + 1) < n; i = child) {
-            if (child + 1 < n && better(child, child + 1)) child++;
-            if (better(child, i)) return;
-            swap(i, child);
-        }
-    }
-
-    private void siftBest(int i, int n) {
-        for (int child; (child = 2 * i + 1) < n; i = child) {
-            if (child + 1 < n && better(child + 1, child)) child++;
-            if (better(i, child)) return;
-            swap(i, child);
-        }
-    }
-
-    private void move(int from, int to) {
-        value[to] = value[from];
-        id[to] = id[from];
-    }
-
-    private void swap(int a, int b) {
-        double v = value[a];
-        int t = id[a];
-        move(b, a);
-        value[b] = v;
-        id[b] = t;
+        return candidates.id[last];
     }
 }

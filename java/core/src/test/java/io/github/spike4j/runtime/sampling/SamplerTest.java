@@ -20,11 +20,14 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class SamplerTest {
+    /** Of all samplers: what one leaves there must not matter to the next. */
+    private static final Candidates candidates = new Candidates();
+
     @Test
     void greedyTiesGoToTheLowerId() {
         Sampler s = new Sampler(Sampling.greedy(1), 5);
-        assertEquals(1, s.sample(new float[] {0, 3, 3, -1, 3}));
-        assertEquals(0, s.sample(new float[] {-0f, 0f, -1, -1, 0f}));
+        assertEquals(1, s.sample(new float[] {0, 3, 3, -1, 3}, candidates));
+        assertEquals(0, s.sample(new float[] {-0f, 0f, -1, -1, 0f}, candidates));
     }
 
     /** Against the definition in {@link Sampling}, on lists, with every mix of options. */
@@ -47,7 +50,7 @@ class SamplerTest {
                 // few different values: many ties
                 for (int k = 0; k < n; k++) logits[k] = round % 2 == 0 ? random.nextInt(-5, 6) : (float) random.nextDouble(-30, 30);
                 int expected = definition.sample(logits);
-                assertEquals(expected, sampler.sample(logits), options::toString);
+                assertEquals(expected, sampler.sample(logits, candidates), options::toString);
                 sampler.accept(expected);
                 definition.text.add(expected);
             }
@@ -66,7 +69,7 @@ class SamplerTest {
         float[] logits = {0, 1, 2, -1};
         Sampler s = new Sampler(Sampling.builder().temperature(1).seed(3).build(), 4);
         int[] count = new int[4];
-        for (int i = 0; i < 200_000; i++) count[s.sample(logits)]++;
+        for (int i = 0; i < 200_000; i++) count[s.sample(logits, candidates)]++;
         double sum = 1 + Math.E + Math.exp(2) + Math.exp(-1);
         for (int i = 0; i < 4; i++) assertEquals(Math.exp(logits[i]) / sum, count[i] / 200_000.0, 0.005);
     }
@@ -75,10 +78,10 @@ class SamplerTest {
     void damagedLogitsAreNoticed() {
         for (var options : List.of(Sampling.builder(), Sampling.builder().repetitionPenalty(1.1), Sampling.builder().temperature(1))) {
             for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
-                assertEquals(-1, new Sampler(options.build(), 3).sample(new float[] {0, bad, 1}));
+                assertEquals(-1, new Sampler(options.build(), 3).sample(new float[] {0, bad, 1}, candidates));
             }
             float[] none = {Float.NEGATIVE_INFINITY, Float.NEGATIVE_INFINITY};
-            assertEquals(-1, new Sampler(options.build(), 2).sample(none));
+            assertEquals(-1, new Sampler(options.build(), 2).sample(none, candidates));
         }
     }
 
@@ -104,7 +107,7 @@ class SamplerTest {
             out.setLength(0);
             long before = threads.getCurrentThreadAllocatedBytes();
             for (int i = 0; i < 1000; i++) {
-                sampler.accept(sampler.sample(logits));
+                sampler.accept(sampler.sample(logits, candidates));
                 stop.push("word <\n", out);
             }
             long bytes = threads.getCurrentThreadAllocatedBytes() - before;
@@ -114,7 +117,7 @@ class SamplerTest {
 
     private static int[] tokens(float[] logits, long seed) {
         Sampler s = new Sampler(Sampling.builder().temperature(1).seed(seed).build(), logits.length);
-        return IntStream.range(0, 50).map(i -> s.sample(logits)).toArray();
+        return IntStream.range(0, 50).map(i -> s.sample(logits, candidates)).toArray();
     }
 
     private static final class Definition {
