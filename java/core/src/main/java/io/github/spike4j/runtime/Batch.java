@@ -50,6 +50,11 @@ final class Batch {
         return rows;
     }
 
+    /** Most rows. */
+    int maxRows() {
+        return maxRows;
+    }
+
     int freeRows() {
         return maxRows - rows;
     }

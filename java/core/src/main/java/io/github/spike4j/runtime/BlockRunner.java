@@ -38,6 +38,12 @@ public final class BlockRunner implements AutoCloseable {
         }
         team = new Team(threads, kernels::prepareThread);
         executor = new Executor(block, kernels, team);
+        try {
+            executor.adopt(executor.room(new Workspace.Size(length, 0, length)));
+        } catch (Throwable t) {
+            close();
+            throw t;
+        }
     }
 
     /**
@@ -47,9 +53,8 @@ public final class BlockRunner implements AutoCloseable {
      * @throws SpikeException.NonFinite where a value is not finite
      */
     public void run(MemorySegment residual) {
-        executor.reserve(length, 0, length);
         executor.residual().asSlice(0, bytes).copyFrom(residual);
-        executor.step(batch, length);
+        executor.step(batch);
         for (int row = 0; row < length; row++) {
             var failed = executor.failed(row);
             if (failed != null) {

@@ -12,8 +12,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
- * Runs the phases of a model over a batch on all threads of a team: {@link #step} is the only way forward. A batch that fits the
- * workspace allocates nothing. How the rows are cut never changes a bit.
+ * Runs the phases of a model over a batch on all threads of a team: {@link #step} is the only way forward, and allocates nothing: who
+ * forms batches makes room first. How the rows are cut never changes a bit.
  */
 final class Executor implements AutoCloseable, Team.Job {
     private final LlamaModel model;
@@ -22,12 +22,10 @@ final class Executor implements AutoCloseable, Team.Job {
     private final Phase[] phases;
     /** The phases from here on are for logits. */
     private final int firstSelected;
+    /** Null before there is room. */
     private Workspace workspace;
     private final RopeTables ropes;
     private Batch batch;
-    /** By row: silent codes, and the first phase that was not finite or -1. */
-    private long[] silent = new long[0];
-    private int[] failedPhase = new int[0];
     /** Rows of each thread in attention. */
     private final int[] attendBounds;
     private volatile Throwable failure;
@@ -47,30 +45,24 @@ final class Executor implements AutoCloseable, Team.Job {
     }
 
     /**
-     * Makes room ahead, so that batches up to this size allocate nothing.
+     * Makes room for batches up to a size, on the caller's thread; a step may be in progress.
      *
-     * @throws OutOfMemoryError if there is none; the room so far stays
+     * @throws OutOfMemoryError if there is none
      */
-    void reserve(int rows, int selected, int context) {
-        if (workspace == null || !workspace.holds(rows, selected, context)) {
-            int r = rows;
-            int s = Math.max(1, selected);
-            int c = context;
-            if (workspace != null) {
-                r = Math.max(r, workspace.rows());
-                s = Math.max(s, workspace.selected());
-                c = Math.max(c, workspace.context());
-            }
-            var silentCodes = new long[r];
-            var failures = new int[r];
-            var larger = new Workspace(model, kernels, team.threads(), r, s, c);
-            if (workspace != null) {
-                workspace.close();
-            }
-            workspace = larger;
-            silent = silentCodes;
-            failedPhase = failures;
-        }
+    Workspace room(Workspace.Size size) {
+        return new Workspace(model, kernels, team.threads(), size);
+    }
+
+    /** Takes larger room between two steps; returns the room so far, or null. */
+    Workspace adopt(Workspace larger) {
+        var old = workspace;
+        workspace = larger;
+        return old;
+    }
+
+    /** The largest batch that there is room for. */
+    Workspace.Size size() {
+        return workspace == null ? Workspace.Size.NONE : workspace.size();
     }
 
     /** The tables of the rotations. */
@@ -78,17 +70,16 @@ final class Executor implements AutoCloseable, Team.Job {
         return ropes;
     }
 
-    /**
-     * Computes a batch: caches grow by its rows, {@link #logits} holds the selected ones.
-     *
-     * @param context most positions that any sequence of the model may reach
-     */
-    void step(Batch b, int context) {
-        reserve(b.rows(), b.selectedCount(), context);
-        ropes.prepare(b.sequences().context(), context);
+    /** Computes a batch that there is room for: caches grow by its rows, {@link #logits} holds the selected ones. */
+    void step(Batch b) {
+        if (!size().holds(b.rows(), b.selectedCount(), b.sequences().context())) {
+            throw new IllegalStateException("a batch of " + b.rows() + " rows and " + b.selectedCount() + " of logits, to position "
+                    + b.sequences().context() + ", in room for " + size());
+        }
+        ropes.prepare(b.sequences().context(), size().context());
         batch = b;
-        Arrays.fill(silent, 0, b.rows(), 0);
-        Arrays.fill(failedPhase, 0, b.rows(), -1);
+        Arrays.fill(workspace.silent, 0, b.rows(), 0);
+        Arrays.fill(workspace.failedPhase, 0, b.rows(), -1);
         balanceAttention();
         failure = null;
         team.run(this);
@@ -110,12 +101,13 @@ final class Executor implements AutoCloseable, Team.Job {
 
     /** Silent codes of a row. */
     long silent(int row) {
-        return silent[row];
+        return workspace.silent[row];
     }
 
     /** The phase in which a row first was not finite, or null. */
     Phase failed(int row) {
-        return failedPhase[row] < 0 ? null : phases[failedPhase[row]];
+        int phase = workspace.failedPhase[row];
+        return phase < 0 ? null : phases[phase];
     }
 
     /** Cuts the rows so that each thread attends to about as many positions. */
@@ -256,7 +248,7 @@ final class Executor implements AutoCloseable, Team.Job {
                     if (count < 0) {
                         fail(p, r, index, thread, rows);
                     } else {
-                        silent[row(p, r)] += count;
+                        workspace.silent[row(p, r)] += count;
                     }
                 }
             }
@@ -283,8 +275,8 @@ final class Executor implements AutoCloseable, Team.Job {
     }
 
     private void fail(int row, int index) {
-        if (failedPhase[row] < 0) {
-            failedPhase[row] = index;
+        if (workspace.failedPhase[row] < 0) {
+            workspace.failedPhase[row] = index;
         }
     }
 
@@ -371,7 +363,7 @@ final class Executor implements AutoCloseable, Team.Job {
             if (count < 0) {
                 fail(r, index);
             } else {
-                silent[r] += count;
+                workspace.silent[r] += count;
             }
         }
     }

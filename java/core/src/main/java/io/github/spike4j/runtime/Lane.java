@@ -10,11 +10,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** A model in the scheduler: its sessions, its KV blocks, and the batch that they make. Guarded by the scheduler's lock. */
 final class Lane {
     /** Most sessions, and most rows of logits, of a step. */
     private static final int MAX_SEQUENCES = 64;
+    /** Rows of logits that there is room for at least. */
+    private static final int LEAST_SELECTED = 8;
     /** Positions whose rotations are made as soon as a model is open, some ms; the next are made before they are needed. */
     private static final int FIRST_POSITIONS = 2048;
     /** Rows of logits that an evaluation takes at a time. */
@@ -34,7 +37,10 @@ final class Lane {
     private final List<Sequence> stepping = new ArrayList<>(MAX_SEQUENCES);
     /** Where the next batch starts to look, so that everybody has a turn. */
     private int turn;
-    private int context;
+    /** One caller at a time makes room. Locked before the scheduler's lock. */
+    final ReentrantLock growth = new ReentrantLock();
+    /** Larger room, for the next batch; or null. */
+    private Workspace offered;
     boolean closed;
     long codes;
     long silentCodes;
@@ -62,15 +68,43 @@ final class Lane {
         return model.architecture().vocab();
     }
 
-    Sequence open(int maxContext) {
-        var sequence = new Sequence(this, maxContext);
-        sequences.add(sequence);
-        context = Math.max(context, maxContext);
-        return sequence;
+    /** Room for all that the sessions may bring in a step; null if it is there. */
+    Workspace.Size missingRoom() {
+        long rows = 0;
+        long selected = 0;
+        int context = 0;
+        for (var s : sequences) {
+            context = Math.max(context, s.maxContext);
+            rows += Math.min(piece, s.maxContext);
+            selected += s.evaluates ? EVALUATION_ROWS : 1;
+        }
+        int r = (int) Math.min(rows, batch.maxRows());
+        // Sessions come one by one: room doubles.
+        int l = Math.clamp(Long.highestOneBit(2 * selected - 1), LEAST_SELECTED, MAX_SEQUENCES);
+        var there = offered == null ? executor.size() : offered.size();
+        return there.holds(r, l, context) ? null : there.max(r, l, context);
+    }
+
+    /** Takes room for the next batch on. Returns what is not needed any more, or null. */
+    Workspace offer(Workspace larger) {
+        var unused = offered;
+        offered = larger;
+        return unused;
+    }
+
+    private void adoptRoom() {
+        if (offered != null) {
+            var old = executor.adopt(offered);
+            offered = null;
+            if (old != null) {
+                Thread.startVirtualThread(old::close); // to give memory back takes a while
+            }
+        }
     }
 
     /** Forms the next batch; false if nobody has work. */
     boolean collect() {
+        adoptRoom();
         batch.clear();
         stepping.clear();
         int count = sequences.size();
@@ -168,7 +202,7 @@ final class Lane {
 
     /** Computes the batch, without the lock. */
     void step() {
-        executor.step(batch, context);
+        executor.step(batch);
     }
 
     /** Hands the results of the batch to its sessions. */
@@ -250,6 +284,9 @@ final class Lane {
     /** Frees everything; no step is in progress. */
     void free() {
         executor.close();
+        if (offered != null) {
+            offered.close();
+        }
         arena.close();
     }
 }

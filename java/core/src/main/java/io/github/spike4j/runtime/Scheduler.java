@@ -124,6 +124,65 @@ public final class Scheduler implements AutoCloseable {
         }
     }
 
+    /** Opens a session; there is room then for all that it may bring. */
+    private Session open(Lane lane, int maxContext) {
+        var s = new Sequence(lane, maxContext);
+        lock.lock();
+        try {
+            if (lane.closed) {
+                throw new SpikeException.Closed("model");
+            }
+            lane.sequences.add(s);
+        } finally {
+            lock.unlock();
+        }
+        var session = new Session(s);
+        try {
+            makeRoom(lane);
+        } catch (RuntimeException | Error e) {
+            session.close();
+            throw e;
+        }
+        return session;
+    }
+
+    /** Makes the room that a lane's sessions need: on the caller's thread, without the lock, so the steps of others go on meanwhile. */
+    private void makeRoom(Lane lane) {
+        lane.growth.lock();
+        try {
+            Workspace.Size missing;
+            lock.lock();
+            try {
+                missing = lane.missingRoom();
+            } finally {
+                lock.unlock();
+            }
+            if (missing == null) {
+                return;
+            }
+            Workspace unused;
+            try {
+                unused = lane.executor.room(missing);
+            } catch (OutOfMemoryError e) {
+                throw new SpikeException.Device("no memory for steps of " + missing.rows() + " tokens in a context of " + missing.context() + ": "
+                        + e.getMessage() + "; lower promptPiece or maxContext", e);
+            }
+            lock.lock();
+            try {
+                if (!lane.closed) {
+                    unused = lane.offer(unused);
+                }
+            } finally {
+                lock.unlock();
+            }
+            if (unused != null) {
+                unused.close();
+            }
+        } finally {
+            lane.growth.unlock();
+        }
+    }
+
     /** Closes all models, then ends the threads. */
     @Override
     public void close() {
@@ -198,15 +257,7 @@ public final class Scheduler implements AutoCloseable {
 
         /** A new session of at most {@code maxContext} tokens. */
         public Session session(int maxContext) {
-            lock.lock();
-            try {
-                if (lane.closed) {
-                    throw new SpikeException.Closed("model");
-                }
-                return new Session(lane.open(maxContext));
-            } finally {
-                lock.unlock();
-            }
+            return Scheduler.this.open(lane, maxContext);
         }
 
         /** Counts of all sessions. */
@@ -343,6 +394,14 @@ public final class Scheduler implements AutoCloseable {
             lock.lock();
             try {
                 idle();
+                s.evaluates = true;
+            } finally {
+                lock.unlock();
+            }
+            makeRoom(s.lane);
+            lock.lock();
+            try {
+                idle();
                 s.target = s.length;
                 await(); // what was appended before is not evaluated
                 push(ids);
@@ -389,6 +448,7 @@ public final class Scheduler implements AutoCloseable {
 
         /** A second session that goes on from here; the cache is shared until one of them writes. */
         public Session fork() {
+            var fork = Scheduler.this.open(s.lane, s.maxContext);
             lock.lock();
             try {
                 idle();
@@ -397,7 +457,7 @@ public final class Scheduler implements AutoCloseable {
                     changed.awaitUninterruptibly();
                     idle();
                 }
-                var copy = s.lane.open(s.maxContext);
+                var copy = fork.s;
                 copy.ids = Arrays.copyOf(s.ids, s.ids.length);
                 copy.length = s.length;
                 copy.cached = s.cached;
@@ -408,7 +468,10 @@ public final class Scheduler implements AutoCloseable {
                     copy.blocks[b] = s.lane.pool.share(s.blocks[b]);
                     copy.table.set(b, s.blocks[b].memory);
                 }
-                return new Session(copy);
+                return fork;
+            } catch (RuntimeException | Error e) {
+                fork.close();
+                throw e;
             } finally {
                 lock.unlock();
             }

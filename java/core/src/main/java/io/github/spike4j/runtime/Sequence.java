@@ -26,6 +26,8 @@ public final class Sequence {
     Evaluation evaluation;
     RuntimeException failure;
     boolean closed;
+    /** Whether it ever was evaluated. */
+    boolean evaluates;
     /** Part of the step in progress: its rows there, its first row, its rows of logits, and the first of them. */
     boolean inStep;
     int stepRows;

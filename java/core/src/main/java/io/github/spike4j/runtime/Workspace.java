@@ -13,10 +13,32 @@ import java.util.List;
 
 /** All memory of a step, for batches up to a size. */
 final class Workspace implements AutoCloseable {
+    /**
+     * Of the largest batch.
+     *
+     * @param rows     tokens
+     * @param selected rows of logits
+     * @param context  positions that a session may reach
+     */
+    record Size(int rows, int selected, int context) {
+        static final Size NONE = new Size(0, 0, 0);
+
+        /** Whether a batch fits. */
+        boolean holds(int rows, int selected, int context) {
+            return rows <= this.rows && selected <= this.selected && context <= this.context;
+        }
+
+        /** Room for both. */
+        Size max(int rows, int selected, int context) {
+            return new Size(Math.max(rows, this.rows), Math.max(selected, this.selected), Math.max(context, this.context));
+        }
+    }
+
     private final Arena arena = Arena.ofShared();
-    private final int rows;
-    private final int selected;
-    private final int context;
+    private final Size size;
+    /** By row: silent codes, and the first phase that was not finite or -1. */
+    final long[] silent;
+    final int[] failedPhase;
     private final MemorySegment[] shared = new MemorySegment[Buffer.values().length];
     private final Spikes[] spikes;
     /** Per thread, for steps of one row: each thread prepares its own copy, which saves a barrier. */
@@ -29,10 +51,13 @@ final class Workspace implements AutoCloseable {
     private final MemorySegment[][] outputs;
     private final Queries queries;
 
-    Workspace(LlamaModel model, Kernels kernels, int threads, int rows, int selected, int context) {
-        this.rows = rows;
-        this.selected = selected;
-        this.context = context;
+    /** @throws OutOfMemoryError if there is no room; nothing stays behind */
+    Workspace(LlamaModel model, Kernels kernels, int threads, Size size) {
+        this.size = size;
+        int rows = size.rows();
+        int selected = Math.max(1, size.selected());
+        silent = new long[rows];
+        failedPhase = new int[rows];
         try {
             for (var buffer : Buffer.values()) {
                 boolean head = buffer == Buffer.HEAD || buffer == Buffer.LOGITS;
@@ -47,7 +72,7 @@ final class Workspace implements AutoCloseable {
             planes = planes(model, Math.max(rows, selected));
             ownPlanes = new MemorySegment[threads][];
             scratch = new MemorySegment[threads];
-            long scratchBytes = model.attention().stream().mapToLong(a -> kernels.attendScratch(a, context)).max().orElse(0);
+            long scratchBytes = model.attention().stream().mapToLong(a -> kernels.attendScratch(a, size.context())).max().orElse(0);
             for (int t = 0; t < threads; t++) {
                 for (var buffer : List.of(Buffer.NORMED, Buffer.HIDDEN, Buffer.ROTATED)) {
                     own[t][buffer.ordinal()] = floats(model.width(buffer));
@@ -91,21 +116,9 @@ final class Workspace implements AutoCloseable {
         return arena.allocate(4 * count, 64);
     }
 
-    /** Whether a batch fits. */
-    boolean holds(int rows, int selected, int context) {
-        return rows <= this.rows && selected <= this.selected && context <= this.context;
-    }
-
-    int rows() {
-        return rows;
-    }
-
-    int selected() {
-        return selected;
-    }
-
-    int context() {
-        return context;
+    /** The largest batch that fits. */
+    Size size() {
+        return size;
     }
 
     /** A buffer that all threads share. */

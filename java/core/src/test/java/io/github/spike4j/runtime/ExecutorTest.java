@@ -37,6 +37,7 @@ class ExecutorTest {
                     table.set(b, arena.allocate(model.blockBytes(), 64));
                 }
                 var ids = new int[4 * AttentionSpec.PAGE];
+                executor.adopt(executor.room(new Workspace.Size(1, 1, ids.length)));
                 long before = 0;
                 // Warm up until compiled code runs, then count.
                 for (int round = 0; round < 200; round++) {
@@ -47,7 +48,7 @@ class ExecutorTest {
                         batch.clear();
                         batch.add(ids, p, 1, table);
                         batch.select(0);
-                        executor.step(batch, ids.length);
+                        executor.step(batch);
                     }
                 }
                 assertEquals(0, threads.getCurrentThreadAllocatedBytes() - before, "bytes for " + 10 * ids.length + " tokens");
@@ -66,17 +67,19 @@ class ExecutorTest {
                 table.set(0, arena.allocate(model.blockBytes(), 64));
                 batch.add(new int[] {3}, 0, 1, table);
                 batch.select(0);
-                executor.step(batch, 10);
+                assertThrows(IllegalStateException.class, () -> executor.step(batch));
+                executor.adopt(executor.room(new Workspace.Size(1, 1, 10)));
+                executor.step(batch);
                 var expected = executor.logits().toArray(ValueLayout.JAVA_FLOAT);
                 long before = residentMiB();
                 for (int i = 0; i < 5; i++) {
                     // The first buffer takes 64 MB, the next cannot be had: 80 floats a row.
-                    assertThrows(OutOfMemoryError.class, () -> executor.reserve(200_000, Integer.MAX_VALUE, 10));
+                    assertThrows(OutOfMemoryError.class, () -> executor.room(new Workspace.Size(200_000, Integer.MAX_VALUE, 10)));
                 }
                 long more = residentMiB() - before;
                 assertTrue(more < 150, more + " MiB stay behind");
                 assertArrayEquals(expected, executor.logits().toArray(ValueLayout.JAVA_FLOAT));
-                executor.step(batch, 10);
+                executor.step(batch);
                 assertArrayEquals(expected, executor.logits().toArray(ValueLayout.JAVA_FLOAT));
             }
         }

@@ -1,11 +1,13 @@
 package io.github.spike4j.runtime;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.spike4j.SpikeException;
 import io.github.spike4j.TinyModels;
+import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.model.LlamaModel;
 import io.github.spike4j.runtime.sampling.Candidates;
 import io.github.spike4j.weights.WeightFile;
@@ -13,6 +15,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,7 +33,7 @@ class SchedulerTest {
     private final Gate gate = new Gate();
 
     /** Kernels whose steps wait at their beginning. */
-    private static final class Gate extends JavaKernels {
+    private static class Gate extends JavaKernels {
         final CountDownLatch entered = new CountDownLatch(1);
         final CountDownLatch open = new CountDownLatch(1);
 
@@ -156,6 +159,76 @@ class SchedulerTest {
         assertThrows(SpikeException.Closed.class, () -> scheduler.open(model));
         lane.close();
         scheduler.close();
+    }
+
+    /** Room for steps is made by who opens or evaluates a session, also in the midst of another's step, and is enough for all it brings. */
+    @Test
+    void noStepMakesRoom() throws InterruptedException {
+        var makers = java.util.Collections.synchronizedList(new ArrayList<String>());
+        var kernels = new Gate() {
+            @Override
+            public long attendScratch(AttentionSpec spec, int context) {
+                makers.add(Thread.currentThread().getName());
+                return super.attendScratch(spec, context);
+            }
+        };
+        try (var scheduler = new Scheduler(kernels, 2, 40)) {
+            var lane = scheduler.open(model);
+            var first = lane.session(20);
+            first.append(new int[20]);
+            kernels.entered.await();
+            int small = makers.size();
+            var second = lane.session(200); // the first one's step is still there
+            assertTrue(makers.size() > small);
+            kernels.open.countDown();
+            second.append(new int[150]);
+            second.logits();
+            var expected = first.logits();
+            var more = new ArrayList<Scheduler.Session>();
+            for (int i = 0; i < 100; i++) {
+                more.add(i % 2 == 0 ? lane.session(30) : second.fork());
+            }
+            more.forEach(s -> s.append(new int[20]));
+            for (int i = 0; i < more.size(); i++) {
+                var logits = more.get(i).logits();
+                if (i % 2 == 0) {
+                    assertArrayEquals(expected, logits);
+                }
+            }
+            for (var s : List.of(first, more.get(0), more.get(1))) {
+                s.truncate(0);
+                s.evaluate(new int[20], (position, logits) -> {
+                    if (position == 19) {
+                        assertArrayEquals(expected, logits);
+                    }
+                });
+            }
+            assertEquals(List.of(), makers.stream().filter(name -> name.startsWith("spike4j")).toList());
+        }
+    }
+
+    /** No room is one clear error of who opens the session; the others go on. */
+    @Test
+    void noRoomForASession() {
+        var kernels = new JavaKernels() {
+            @Override
+            public long attendScratch(AttentionSpec spec, int context) {
+                if (context > 100) {
+                    throw new OutOfMemoryError("made up");
+                }
+                return super.attendScratch(spec, context);
+            }
+        };
+        try (var scheduler = new Scheduler(kernels, 2, 8)) {
+            var lane = scheduler.open(model);
+            var session = lane.session(20);
+            session.append(new int[5]);
+            var e = assertThrows(SpikeException.Device.class, () -> lane.session(101));
+            assertTrue(e.getMessage().contains("101"), e.getMessage());
+            assertEquals(5, session.length());
+            session.logits();
+            lane.session(100).close();
+        }
     }
 
     @Test
