@@ -34,7 +34,10 @@ final class Lane {
     private final long codesPerToken;
     private final long codesPerLogits;
     final List<Sequence> sequences = new ArrayList<>();
+    /** Who takes part in the step. */
     private final List<Sequence> stepping = new ArrayList<>(MAX_SEQUENCES);
+    /** Whose next token is chosen. */
+    private final List<Sequence> choosing = new ArrayList<>(MAX_SEQUENCES);
     /** Where the next batch starts to look, so that everybody has a turn. */
     private int turn;
     /** One caller at a time makes room. Locked before the scheduler's lock. */
@@ -102,7 +105,93 @@ final class Lane {
         }
     }
 
-    /** Forms the next batch; false if nobody has work. */
+    /** Looks for work: generations whose logits are there are to {@link #choose}, other tokens to be computed. False if there is none. */
+    boolean hasWork() {
+        boolean pending = false;
+        for (int i = 0; i < sequences.size(); i++) {
+            var s = sequences.get(i);
+            if (s.isLive()) {
+                settle(s);
+                if (s.task != null && s.hasLogits()) {
+                    s.chooser = s.task;
+                    s.inStep = true;
+                    choosing.add(s);
+                }
+                pending |= s.isPending();
+            }
+        }
+        return pending || !choosing.isEmpty();
+    }
+
+    /** Ends a generation that has no next token. */
+    private void settle(Sequence s) {
+        try {
+            if (s.task != null && s.task.cancelled()) {
+                s.end(Task.End.CANCELLED);
+            } else if (s.task != null && s.hasLogits() && s.length == s.maxContext) {
+                s.end(Task.End.CONTEXT_FULL);
+            }
+        } catch (Throwable t) {
+            s.fail(t);
+        }
+    }
+
+    /** Chooses the next tokens, without the lock: vocabularies are large, and observers are not ours. */
+    void choose() {
+        for (int i = 0; i < choosing.size(); i++) {
+            var s = choosing.get(i);
+            try {
+                s.chosen = s.chooser.choose(s.logits, candidates);
+            } catch (Throwable t) { // from observer or sampler: it must not end the engine
+                s.thrown = t;
+            }
+        }
+    }
+
+    /** Takes what was chosen. */
+    void take() {
+        for (int i = 0; i < choosing.size(); i++) {
+            var s = choosing.get(i);
+            var thrown = s.thrown;
+            s.inStep = false;
+            s.chooser = null;
+            s.thrown = null;
+            if (s.task == null) {
+                continue; // it was closed meanwhile
+            }
+            try {
+                if (thrown == null) {
+                    take(s, s.task);
+                }
+            } catch (Throwable t) { // from the decoder
+                thrown = t;
+            }
+            if (thrown != null) {
+                s.fail(thrown);
+            }
+        }
+        choosing.clear();
+    }
+
+    private void take(Sequence s, Task task) {
+        if (task.cancelled()) {
+            s.end(Task.End.CANCELLED);
+            return;
+        }
+        if (s.chosen < 0) {
+            s.fail(new SpikeException.NonFinite(-1, "logits", s.length - 1));
+            return;
+        }
+        s.push(s.chosen);
+        var end = isEos(s.chosen) ? Task.End.EOS : task.accept(s.chosen);
+        if (end != null) {
+            s.end(end);
+        } else {
+            s.target = s.length;
+        }
+    }
+
+    /** Forms the next batch; false if there is nothing to compute. */
     boolean collect() {
         adoptRoom();
         batch.clear();
@@ -112,12 +201,9 @@ final class Lane {
         for (int pass = 0; pass < 2; pass++) {
             for (int i = 0; i < count; i++) {
                 var s = sequences.get((turn + i) % count);
-                if (s.failure == null && !s.closed && !s.inStep) {
-                    if (pass == 0) {
-                        advance(s);
-                    }
+                if (s.isLive() && !s.inStep && s.isPending()) {
                     int pending = s.target - s.cached;
-                    if (pending > 0 && (pass == 1 || pending == 1)) {
+                    if (pass == 1 || pending == 1) {
                         add(s, pending);
                     }
                 }
@@ -125,41 +211,6 @@ final class Lane {
         }
         turn = count == 0 ? 0 : (turn + 1) % count;
         return batch.rows() > 0;
-    }
-
-    /** Chooses the next token of a generation whose logits are there. */
-    private void advance(Sequence s) {
-        if (s.task == null) {
-            return;
-        }
-        try {
-            if (s.task.cancelled()) {
-                s.end(Task.End.CANCELLED);
-            } else if (s.hasLogits()) {
-                advance(s, s.task);
-            }
-        } catch (Throwable t) { // from observer, sampler or decoder: it must not end the engine
-            s.fail(t);
-        }
-    }
-
-    private void advance(Sequence s, Task task) {
-        if (s.length == s.maxContext) {
-            s.end(Task.End.CONTEXT_FULL);
-            return;
-        }
-        int id = task.choose(s.logits, candidates);
-        if (id < 0) {
-            s.fail(new SpikeException.NonFinite(-1, "logits", s.length - 1));
-            return;
-        }
-        s.push(id);
-        var end = isEos(id) ? Task.End.EOS : task.accept(id);
-        if (end != null) {
-            s.end(end);
-        } else {
-            s.target = s.length;
-        }
     }
 
     private boolean isEos(int id) {
@@ -175,7 +226,7 @@ final class Lane {
         var evaluation = s.evaluation;
         int rows = Math.min(Math.min(pending, piece), batch.freeRows());
         if (evaluation != null) {
-            rows = evaluation.ready > 0 ? 0 : Math.min(Math.min(rows, EVALUATION_ROWS), batch.freeSelected());
+            rows = Math.min(Math.min(rows, EVALUATION_ROWS), batch.freeSelected());
         } else if (rows == pending && batch.freeSelected() == 0) {
             rows--;
         }
@@ -193,6 +244,7 @@ final class Lane {
         s.stepRow = batch.add(s.ids, s.cached, rows, s.table);
         s.stepLogits = batch.selectedCount();
         s.stepSelected = evaluation != null ? rows : rows == pending ? 1 : 0;
+        s.stepEvaluation = evaluation;
         for (int r = rows - s.stepSelected; r < rows; r++) {
             batch.select(s.stepRow + r);
         }
@@ -200,9 +252,18 @@ final class Lane {
         stepping.add(s);
     }
 
-    /** Computes the batch, without the lock. */
+    /** Computes the batch and copies its logits, without the lock: nobody looks at those of a session in a step. */
     void step() {
         executor.step(batch);
+        for (int i = 0; i < stepping.size(); i++) {
+            var s = stepping.get(i);
+            for (int r = 0; s.stepEvaluation != null && r < s.stepRows; r++) {
+                copy(s.stepLogits + r, s.stepEvaluation.rows[r]);
+            }
+            if (s.stepSelected > 0) {
+                copy(s.stepLogits + s.stepSelected - 1, s.logits);
+            }
+        }
     }
 
     /** Hands the results of the batch to its sessions. */
@@ -246,29 +307,24 @@ final class Lane {
     }
 
     private void deliver(Sequence s) {
-        int vocab = vocab();
-        var evaluation = s.evaluation;
-        if (evaluation != null) {
-            for (int r = 0; r < s.stepRows; r++) {
-                copy(s.stepLogits + r, vocab, evaluation.rows[r]);
-            }
-            evaluation.position = s.cached;
-            evaluation.ready = s.stepRows;
+        if (s.stepEvaluation != null) {
+            s.stepEvaluation.position = s.cached;
+            s.stepEvaluation.ready = s.stepRows;
         }
         s.cached += s.stepRows;
         if (s.stepSelected > 0 && s.cached == s.target) {
-            copy(s.stepLogits + s.stepSelected - 1, vocab, s.logits);
             s.logitsAt = s.cached;
         }
     }
 
-    private void copy(int row, int vocab, float[] to) {
-        MemorySegment.copy(executor.logits(), ValueLayout.JAVA_FLOAT, 4L * vocab * row, to, 0, vocab);
+    private void copy(int row, float[] to) {
+        MemorySegment.copy(executor.logits(), ValueLayout.JAVA_FLOAT, 4L * to.length * row, to, 0, to.length);
     }
 
     /** Fails all sessions; no batch is formed any more. */
     void fail(Throwable t) {
         stepping.clear();
+        choosing.clear();
         sequences.forEach(s -> s.inStep = false);
         for (var s : sequences) {
             if (s.failure == null) {
@@ -277,8 +333,8 @@ final class Lane {
         }
     }
 
-    boolean stepInProgress() {
-        return !stepping.isEmpty();
+    boolean isBusy() {
+        return !stepping.isEmpty() || !choosing.isEmpty();
     }
 
     /** Frees everything; no step is in progress. */

@@ -12,8 +12,8 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The engine room: one thread that forms batches from the sessions of all models and runs them on the team. Callers only write down what
- * they want, under the lock, and wait. Steps are computed without the lock; tokens are chosen (observer, sampler, decoder) and results
- * copied under it.
+ * they want, under the lock, and wait. What takes time goes on without the lock: tokens are chosen (observer, sampler), steps computed and
+ * logits copied.
  */
 public final class Scheduler implements AutoCloseable {
     /** Receives the logits of a position on the caller's thread. */
@@ -69,6 +69,17 @@ public final class Scheduler implements AutoCloseable {
                     work.awaitUninterruptibly();
                     continue;
                 }
+                lock.unlock();
+                try {
+                    lane.choose();
+                } finally {
+                    lock.lock();
+                }
+                lane.take();
+                changed.signalAll();
+                if (lane.closed || !lane.collect()) {
+                    continue;
+                }
                 RuntimeException thrown = null;
                 lock.unlock();
                 try {
@@ -98,7 +109,7 @@ public final class Scheduler implements AutoCloseable {
     private Lane next() {
         for (int i = 0; i < lanes.size(); i++) {
             var lane = lanes.get((turn + i) % lanes.size());
-            if (!lane.closed && lane.collect()) {
+            if (!lane.closed && lane.hasWork()) {
                 turn = (turn + i + 1) % lanes.size();
                 return lane;
             }
@@ -215,14 +226,21 @@ public final class Scheduler implements AutoCloseable {
         }
     }
 
+    private void waitForChange() {
+        if (Thread.currentThread() == thread) {
+            throw new IllegalStateException("a logits consumer must not wait for a session: the engine waits for it");
+        }
+        changed.awaitUninterruptibly();
+    }
+
     /** Everybody who closes waits until nothing computes any more: the caller unmaps the weights next. */
     private void close(Lane lane) {
         lane.closed = true;
         for (var s : List.copyOf(lane.sequences)) {
             close(s, "model");
         }
-        while (lane.stepInProgress()) {
-            changed.awaitUninterruptibly();
+        while (lane.isBusy()) {
+            waitForChange();
         }
         if (lanes.remove(lane)) {
             lane.free();
@@ -238,7 +256,7 @@ public final class Scheduler implements AutoCloseable {
             changed.signalAll();
         }
         while (s.inStep) {
-            changed.awaitUninterruptibly();
+            waitForChange();
         }
         if (s.failure == null) {
             s.failure = new SpikeException.Closed(what);
@@ -334,7 +352,7 @@ public final class Scheduler implements AutoCloseable {
                     throw new IllegalArgumentException("position " + length + ": expected 0.." + s.length);
                 }
                 while (s.inStep) {
-                    changed.awaitUninterruptibly();
+                    waitForChange();
                     idle();
                 }
                 if (length < s.length) {
@@ -438,7 +456,7 @@ public final class Scheduler implements AutoCloseable {
                 work.signal();
                 while (evaluation.ready == 0) {
                     check();
-                    changed.awaitUninterruptibly();
+                    waitForChange();
                 }
                 return evaluation.ready;
             } finally {
@@ -454,7 +472,7 @@ public final class Scheduler implements AutoCloseable {
                 idle();
                 while (s.cached < s.target || s.inStep) {
                     work.signal();
-                    changed.awaitUninterruptibly();
+                    waitForChange();
                     idle();
                 }
                 var copy = fork.s;
@@ -542,7 +560,7 @@ public final class Scheduler implements AutoCloseable {
         private void await() {
             while (s.length > 0 && !s.hasLogits()) {
                 work.signal();
-                changed.awaitUninterruptibly();
+                waitForChange();
                 idle();
             }
         }

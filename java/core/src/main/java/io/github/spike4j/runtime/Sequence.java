@@ -7,8 +7,8 @@ import java.lang.foreign.Arena;
 import java.util.Arrays;
 
 /**
- * A session's tokens, cache and wishes. All fields are guarded by the scheduler's lock, except what a step in progress reads.
- * Tokens [0, cached) are in the cache, those up to {@link #target} are to be computed.
+ * A session's tokens, cache and wishes. All fields are guarded by the scheduler's lock, except what the scheduler's thread works on without
+ * it ({@link #inStep}). Tokens [0, cached) are in the cache, those up to {@link #target} are to be computed.
  */
 public final class Sequence {
     final Lane lane;
@@ -28,12 +28,18 @@ public final class Sequence {
     boolean closed;
     /** Whether it ever was evaluated. */
     boolean evaluates;
-    /** Part of the step in progress: its rows there, its first row, its rows of logits, and the first of them. */
+    /** The scheduler's thread chooses its next token, or computes a step in which it takes part. */
     boolean inStep;
+    /** The generation whose token is chosen, and the token or what was thrown instead. */
+    Task chooser;
+    int chosen;
+    Throwable thrown;
+    /** In the step: its rows, its first row, its rows of logits, the first of them, and who wants them all or null. */
     int stepRows;
     int stepRow;
     int stepSelected;
     int stepLogits;
+    Evaluation stepEvaluation;
     long codes;
     long silentCodes;
     long steps;
@@ -88,6 +94,15 @@ public final class Sequence {
         if (needed > ids.length) {
             ids = Arrays.copyOf(ids, needed);
         }
+    }
+
+    boolean isLive() {
+        return failure == null && !closed;
+    }
+
+    /** Whether there are tokens to compute, and somebody to take them. */
+    boolean isPending() {
+        return target > cached && (evaluation == null || evaluation.ready == 0);
     }
 
     boolean hasLogits() {

@@ -2,7 +2,10 @@ package io.github.spike4j.runtime;
 
 import io.github.spike4j.runtime.sampling.Candidates;
 
-/** A generation as the scheduler sees it. Called on the scheduler's thread, under its lock: must be quick and must not call back. */
+/**
+ * A generation as the scheduler sees it. {@link #choose} is called on the scheduler's thread without its lock; the other methods under it: they
+ * must be quick. None may wait for a session.
+ */
 public interface Task {
     /** Why a generation ended. */
     enum End {

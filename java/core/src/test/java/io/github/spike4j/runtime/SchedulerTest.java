@@ -16,7 +16,13 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -128,6 +134,109 @@ class SchedulerTest {
             }
         };
         assertThrows(UnsatisfiedLinkError.class, () -> new Scheduler(kernels, 2, 8));
+    }
+
+    /** A choice that takes its time holds up nobody who does not need its token, and no token comes after a cancellation or close. */
+    @Test
+    void whoChoosesHoldsUpNobody() throws Exception {
+        gate.open.countDown();
+        try (var scheduler = new Scheduler(gate, 2, 8)) {
+            var lane = scheduler.open(model);
+            for (boolean closes : new boolean[] {false, true}) {
+                var choosing = new CountDownLatch(1);
+                var goOn = new CountDownLatch(1);
+                var cancelled = new AtomicBoolean();
+                var ends = new LinkedBlockingQueue<Task.End>();
+                var accepted = new AtomicInteger();
+                var session = lane.session(20);
+                session.append(new int[5]);
+                session.start(new Chooser() {
+                    @Override
+                    public boolean cancelled() {
+                        return cancelled.get();
+                    }
+
+                    @Override
+                    public int choose(float[] logits, Candidates candidates) {
+                        choosing.countDown();
+                        try {
+                            goOn.await();
+                        } catch (InterruptedException e) {
+                            throw new IllegalStateException(e);
+                        }
+                        return 7;
+                    }
+
+                    @Override
+                    public End accept(int id) {
+                        accepted.incrementAndGet();
+                        return null;
+                    }
+
+                    @Override
+                    public void end(End reason) {
+                        ends.add(reason);
+                    }
+                }, 10);
+                choosing.await();
+                var closer = CompletableFuture.runAsync(() -> {
+                    try (var other = lane.session(200)) {
+                        other.append(new int[3]);
+                        assertEquals(3, other.ids().length);
+                        assertEquals(5, session.length());
+                        assertThrows(IllegalStateException.class, () -> session.append(new int[1]));
+                        assertTrue(lane.statistics().tokens() > 0);
+                        scheduler.open(model).close();
+                    }
+                    cancelled.set(true);
+                    session.wake();
+                }).thenRunAsync(() -> {
+                    if (closes) {
+                        session.close();
+                    }
+                });
+                if (closes) {
+                    assertEquals(Task.End.CANCELLED, ends.poll(20, TimeUnit.SECONDS));
+                    assertThrows(TimeoutException.class, () -> closer.get(100, TimeUnit.MILLISECONDS), "a closed session's choice goes on");
+                    goOn.countDown();
+                    closer.get(20, TimeUnit.SECONDS);
+                } else {
+                    closer.get(20, TimeUnit.SECONDS);
+                    goOn.countDown();
+                    assertEquals(Task.End.CANCELLED, ends.poll(20, TimeUnit.SECONDS));
+                    assertEquals(5, session.length());
+                    session.close();
+                }
+                assertEquals(0, accepted.get());
+            }
+            assertEquals(0, lane.usedBlocks());
+        }
+    }
+
+    /** Who would wait for the engine on its own thread is told so. */
+    @Test
+    void whoChoosesMustNotWait() {
+        gate.open.countDown();
+        try (var scheduler = new Scheduler(gate, 2, 8)) {
+            var lane = scheduler.open(model);
+            var session = lane.session(20);
+            var other = lane.session(20);
+            session.append(new int[5]);
+            session.start(new Chooser() {
+                @Override
+                public int choose(float[] logits, Candidates candidates) {
+                    other.append(new int[2]);
+                    other.logits();
+                    return 1;
+                }
+            }, 10);
+            RuntimeException e;
+            do {
+                e = assertThrows(RuntimeException.class, session::logits);
+            } while (e.getMessage().contains("busy"));
+            assertTrue(e.getMessage().contains("must not wait"), e.getMessage());
+            other.logits();
+        }
     }
 
     /** A task that throws even where it is told so ends the scheduler's thread: nobody waits for it. */
