@@ -11,9 +11,11 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class SpikeEngine implements AutoCloseable {
     private final Scheduler scheduler;
     private final String reason;
+    private final Weights weights;
     private final Set<SpikeModel> models = ConcurrentHashMap.newKeySet();
 
     private SpikeEngine(Builder b) {
+        weights = b.weights;
         try {
             var choice = Backends.choose(b.backend, b.tier);
             reason = choice.reason();
@@ -34,6 +36,7 @@ public final class SpikeEngine implements AutoCloseable {
         private String tier;
         private int threads = Runtime.getRuntime().availableProcessors();
         private int promptPiece = 512;
+        private Weights weights = Weights.MAPPED;
 
         private Builder() {}
 
@@ -73,6 +76,12 @@ public final class SpikeEngine implements AutoCloseable {
             return this;
         }
 
+        /** Where the models' weights are; {@link Weights#MAPPED} if not set. */
+        public Builder weights(Weights where) {
+            weights = Objects.requireNonNull(where, "weights");
+            return this;
+        }
+
         private static int require(String name, int value) {
             if (value < 1) {
                 throw new IllegalArgumentException(name + ": expected 1 or more, got " + value);
@@ -91,11 +100,13 @@ public final class SpikeEngine implements AutoCloseable {
     }
 
     /**
-     * Opens a model: checks structure and manifest, maps the weights. Hashes are not checked. Tokenizer and chat template are read by the
-     * first call that needs them, which throws {@link SpikeException.Format} or {@link SpikeException.Template} if they are damaged.
+     * Opens a model: checks structure and manifest, maps or copies the weights ({@link Builder#weights}). Hashes are not checked. Tokenizer and
+     * chat template are read by the first call that needs them, which throws {@link SpikeException.Format} or
+     * {@link SpikeException.Template} if they are damaged.
      *
      * @throws SpikeException.Format if the file is damaged, not a model, or cannot be read
      * @throws SpikeException.UnsupportedModel if this version cannot run it
+     * @throws SpikeException.Device if there is no memory for a copy
      */
     public SpikeModel open(Path path) {
         return open(path, false);
@@ -105,6 +116,10 @@ public final class SpikeEngine implements AutoCloseable {
         var model = new SpikeModel(this, path, owned);
         models.add(model);
         return model;
+    }
+
+    Weights weights() {
+        return weights;
     }
 
     Scheduler scheduler() {

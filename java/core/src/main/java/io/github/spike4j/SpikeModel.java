@@ -2,13 +2,14 @@ package io.github.spike4j;
 
 import io.github.spike4j.kernels.AttentionSpec;
 import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.runtime.Backends;
 import io.github.spike4j.runtime.Scheduler;
 import io.github.spike4j.tokenizer.Tokenizer;
 import io.github.spike4j.tokenizer.TokenizerException;
 import io.github.spike4j.weights.WeightFile;
 import java.nio.file.Path;
 
-/** An open model. Its weights are mapped and used in place. */
+/** An open model. Its weights are used in place, where {@link Weights} says. */
 public final class SpikeModel implements AutoCloseable {
     private static final String TOKENIZER = "tokenizer.json";
 
@@ -25,7 +26,7 @@ public final class SpikeModel implements AutoCloseable {
     SpikeModel(SpikeEngine engine, Path path, boolean owner) {
         this.engine = engine;
         this.owner = owner;
-        file = WeightFile.open(path);
+        file = WeightFile.open(path, engine.weights() == Weights.RAM ? Backends::largeMemory : null);
         try {
             model = new LlamaModel(file);
             var ends = file.manifest().tokenizer();

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.spike4j.weights.WeightFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -413,6 +414,39 @@ class EngineTest {
     private static long mappings() throws IOException {
         try (var maps = Files.lines(Path.of("/proc/self/maps"))) {
             return maps.filter(l -> l.contains(file.toString())).count();
+        }
+    }
+
+    /** Weights in memory need no file any more, and are given back. */
+    @Test
+    void weightsInRamOutliveTheFile() throws IOException {
+        var copy = Files.copy(file, dir.resolve("copy.s4j"));
+        try (var mapped = SpikeModel.open(file); var engine = SpikeEngine.builder().weights(Weights.RAM).build(); var model = engine.open(copy)) {
+            Files.write(copy, new byte[0]);
+            assertEquals(mapped.generate("abc", 20), model.generate("abc", 20));
+            try (var maps = Files.lines(Path.of("/proc/self/maps"))) {
+                assertEquals(0, maps.filter(l -> l.contains(copy.toString())).count());
+            }
+        }
+        Files.copy(file, copy, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        long before = 0;
+        for (int i = 0; i < 60; i++) {
+            if (i == 20) {
+                before = residentKiB();
+            }
+            try (var engine = SpikeEngine.builder().threads(1).weights(Weights.RAM).build(); var model = engine.open(copy)) {
+                assertEquals(3, model.newSession().maxContext() / 100);
+            }
+        }
+        // Each takes huge pages of 2 MB at least.
+        assertTrue(residentKiB() - before < 32 << 10, "KiB more: " + (residentKiB() - before));
+        var e = assertThrows(SpikeException.Device.class, () -> WeightFile.open(copy, (_, _) -> {
+            throw new OutOfMemoryError("none left");
+        }));
+        assertTrue(e.getMessage().contains("copy.s4j") && e.getMessage().contains("none left"), e.getMessage());
+        Files.write(copy, new byte[100]);
+        try (var engine = SpikeEngine.builder().weights(Weights.RAM).build()) {
+            assertThrows(SpikeException.Format.class, () -> engine.open(copy));
         }
     }
 

@@ -22,6 +22,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.zip.CRC32;
@@ -43,12 +44,22 @@ public final class S4jFile implements AutoCloseable {
     private final Map<String, TensorInfo> tensors = new HashMap<>();
     private final Manifest manifest;
 
-    private S4jFile(Path file, Arena arena, FileChannel channel, boolean ram) throws IOException {
+    /** Memory for a copy of a file. */
+    public interface Memory {
+        /**
+         * Memory that goes with the arena, aligned to 4096.
+         *
+         * @throws OutOfMemoryError if there is none
+         */
+        MemorySegment allocate(long bytes, Arena arena);
+    }
+
+    private S4jFile(Path file, Arena arena, FileChannel channel, Memory memory) throws IOException {
         this.file = file;
         this.arena = arena;
         long size = channel.size();
         Directory directory = findDirectory(channel, size);
-        this.bytes = ram ? copy(channel, size).asReadOnly() : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
+        this.bytes = memory != null ? copy(channel, size, memory).asReadOnly() : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
         this.entries = entries(directory);
         this.manifest = readManifest();
         Checks.structure(file, manifest);
@@ -62,15 +73,19 @@ public final class S4jFile implements AutoCloseable {
      * @throws S4jFormatException if the file cannot be read, is damaged, or needs something this version lacks
      */
     public static S4jFile open(Path file) throws S4jFormatException {
-        return open(file, false);
+        return open(file, null);
     }
 
-    /** Like {@link #open}, with the file copied to (off-heap) memory. */
-    public static S4jFile openInRam(Path file) throws S4jFormatException {
-        return open(file, true);
+    /**
+     * Like {@link #open}, with the file copied to memory.
+     *
+     * @throws OutOfMemoryError if there is no memory for it
+     */
+    public static S4jFile openInRam(Path file, Memory memory) throws S4jFormatException {
+        return open(file, Objects.requireNonNull(memory, "memory"));
     }
 
-    private static S4jFile open(Path file, boolean ram) throws S4jFormatException {
+    private static S4jFile open(Path file, Memory memory) throws S4jFormatException {
         // to open a named pipe takes until somebody writes to it
         if (Files.exists(file) && !Files.isRegularFile(file)) {
             throw new S4jFormatException(file, null, Files.isDirectory(file) ? "is a directory, not a file" : "is not a regular file");
@@ -78,7 +93,7 @@ public final class S4jFile implements AutoCloseable {
         Arena arena = Arena.ofShared();
         S4jFile opened = null;
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            opened = new S4jFile(file, arena, channel, ram);
+            opened = new S4jFile(file, arena, channel, memory);
             return opened;
         } catch (S4jFormatException e) {
             throw e;
@@ -229,16 +244,16 @@ public final class S4jFile implements AutoCloseable {
         }
     }
 
-    private MemorySegment copy(FileChannel channel, long size) throws IOException {
-        MemorySegment memory = arena.allocate(size, 4096);
+    private MemorySegment copy(FileChannel channel, long size, Memory memory) throws IOException {
+        MemorySegment copy = memory.allocate(size, arena);
         for (long at = 0; at < size; ) {
-            int n = channel.read(memory.asSlice(at, Math.min(size - at, 1 << 30)).asByteBuffer(), at);
+            int n = channel.read(copy.asSlice(at, Math.min(size - at, 1 << 30)).asByteBuffer(), at);
             if (n < 0) {
                 throw new S4jFormatException(file, null, "was truncated while it was read");
             }
             at += n;
         }
-        return memory;
+        return copy;
     }
 
     /** Where the ZIP's directory lies. */

@@ -28,7 +28,7 @@ class RoundTripTest {
     void readsWhatWasWritten(boolean ram) throws Exception {
         for (Samples samples : List.of(Samples.spiking(), Samples.dense())) {
             Path out = samples.write(dir.resolve("model.s4j"));
-            try (S4jFile file = ram ? S4jFile.openInRam(out) : S4jFile.open(out)) {
+            try (S4jFile file = ram ? S4jFile.openInRam(out, (bytes, arena) -> arena.allocate(bytes, 4096)) : S4jFile.open(out)) {
                 var checked = new ArrayList<String>();
                 file.verify((name, bytes) -> checked.add(name));
                 assertEquals(1 + samples.entries.size() + samples.tensors.size(), checked.size());

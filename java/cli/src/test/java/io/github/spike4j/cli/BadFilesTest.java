@@ -91,7 +91,7 @@ class BadFilesTest {
         Cli.run("run", text).fails(2, "--prompt");
         Cli.run("run", text, "--prompt", "x", "--prompt-file", text).fails(2, "--prompt");
         for (var option : List.of("-n 0", "-n -1", "-n x", "--temp -1", "--temp hot", "--top-p 0", "--top-p 1.5", "--min-p 2", "--top-k -1",
-                "--seed x", "--threads 0", "--threads -2", "--backend gpu", "--tier avx1024", "--backend vector --tier avx2", "--split 0",
+                "--seed x", "--threads 0", "--threads -2", "--backend gpu", "--weights disk", "--tier avx1024", "--backend vector --tier avx2", "--split 0",
                 "--batch 0", "--nope")) {
             var arguments = new ArrayList<Object>(List.of("run", text, "--prompt", "x"));
             arguments.addAll(List.of(option.split(" ")));

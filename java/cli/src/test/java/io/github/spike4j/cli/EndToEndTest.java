@@ -103,7 +103,7 @@ class EndToEndTest {
         for (var model : List.of(dense, spiking)) {
             var reference = run(model, "--backend", "scalar", "--threads", 1);
             var hash = reference.path("logitsHash").asString();
-            var ways = new ArrayList<>(List.of("--backend scalar --threads 2", "--backend vector", "--tier scalar",
+            var ways = new ArrayList<>(List.of("--backend scalar --threads 2", "--backend vector", "--weights ram", "--tier scalar",
                     "--threads 1", "--threads 2", "--threads 3", "--split 1", "--split 7", "--split 64", "--batch 8", "--fork",
                     "--split 3 --batch 8 --fork --threads 2"));
             for (var way : ways) {

@@ -1,8 +1,11 @@
 package io.github.spike4j.runtime;
 
+import io.github.spike4j.bindings.LargeMemory;
 import io.github.spike4j.bindings.NativeLibrary;
 import io.github.spike4j.bindings.Tier;
 import io.github.spike4j.kernels.Kernels;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -76,6 +79,11 @@ public final class Backends {
     /** See {@link Kernels#of(String)}. */
     public static Kernels kernels(String name) {
         return choose(name, null).kernels();
+    }
+
+    /** Memory for weights that are not mapped; see {@link LargeMemory#allocate}. */
+    public static MemorySegment largeMemory(long bytes, Arena arena) {
+        return LargeMemory.allocate(bytes, arena);
     }
 
     private static Choice nativeTier(String asked, String variable) {

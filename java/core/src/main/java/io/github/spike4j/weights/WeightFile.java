@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
-/** An open {@code .s4j} file, or what is written of one, as kernel descriptors; their memory is the mapping itself. */
+/** An open {@code .s4j} file, or what is written of one, as kernel descriptors; their memory is the mapping or the copy itself. */
 public final class WeightFile implements AutoCloseable {
     private final Path path;
     private final Manifest manifest;
@@ -59,11 +59,23 @@ public final class WeightFile implements AutoCloseable {
      * @throws SpikeException.Format naming file, entry and reason
      */
     public static WeightFile open(Path path) {
+        return open(path, null);
+    }
+
+    /**
+     * Opens a file, copied to memory or, if that is null, mapped.
+     *
+     * @throws SpikeException.Format naming file, entry and reason
+     * @throws SpikeException.Device if there is no memory for a copy
+     */
+    public static WeightFile open(Path path, S4jFile.Memory memory) {
         try {
-            var file = S4jFile.open(path);
+            var file = memory == null ? S4jFile.open(path) : S4jFile.openInRam(path, memory);
             return new WeightFile(path, file.manifest(), null, file);
         } catch (S4jFormatException e) {
             throw new SpikeException.Format(e.getMessage(), e);
+        } catch (OutOfMemoryError e) {
+            throw new SpikeException.Device(path + ": no memory for a copy of the weights: " + e.getMessage() + "; map the file instead", e);
         }
     }
 
@@ -215,7 +227,7 @@ public final class WeightFile implements AutoCloseable {
         return path;
     }
 
-    /** Unmaps an open file. The descriptors must not be used any more. */
+    /** Unmaps or frees an open file. The descriptors must not be used any more. */
     @Override
     public void close() {
         if (file != null) {
