@@ -49,7 +49,8 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Drops the tokens from a position on.
+     * Drops the tokens from a position on. Where every layer of the model sees only a window of positions, the cache holds the last two windows:
+     * to go back further is right, but all tokens that stay are computed again.
      *
      * @throws IllegalArgumentException if the session holds fewer tokens
      */

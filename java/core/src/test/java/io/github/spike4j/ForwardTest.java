@@ -123,6 +123,41 @@ class ForwardTest {
         }
     }
 
+    /** Blocks behind every window are given up, once for each session that holds them; a session may still go back as far as it likes. */
+    @Test
+    void blocksBehindEveryWindowAreGivenUp() throws IOException {
+        var tiny = new TinyModel(TinyModel.Kind.WINDOWED, 15);
+        var file = tiny.write(dir.resolve("m.s4j"));
+        int[] ids = text(8, 290);
+        var expected = new Oracle(tiny).logits(ids);
+        try (var engine = SpikeEngine.builder().threads(2).promptPiece(20).build(); var model = engine.open(file); var session = model.newSession();
+                var other = model.newSession()) {
+            session.append(ids);
+            assertArrayEquals(expected[289], session.logits());
+            assertEquals(2, model.usedBlocks()); // 230..289 and what else lies in their blocks
+            try (var fork = session.fork()) {
+                assertEquals(2, model.usedBlocks());
+                other.append(Arrays.copyOf(ids, 200)); // in the blocks that were given up
+                assertArrayEquals(expected[199], other.logits());
+                for (int length : new int[] {289, 255, 256, 223, 222, 100, 64, 1, 0}) {
+                    var s = length % 2 == 0 ? fork : session;
+                    s.truncate(length);
+                    assertEquals(length, s.position());
+                    s.append(Arrays.copyOfRange(ids, length, Math.min(290, length + 40)));
+                    assertArrayEquals(expected[Math.min(289, length + 39)], s.logits(), "back to " + length);
+                    s.append(Arrays.copyOfRange(ids, s.position(), 290));
+                    assertArrayEquals(expected[289], s.logits(), "back to " + length);
+                }
+            }
+            long before = model.statistics().tokens();
+            session.truncate(250);
+            session.logits();
+            assertEquals(1, model.statistics().tokens() - before);
+            assertEquals(expected[199].length, other.logits().length);
+            assertEquals(1 + 2, model.usedBlocks()); // 192..255; 128..255
+        }
+    }
+
     @Test
     void aFlippedNibbleOfTheFileChangesTheLogits() throws IOException {
         var tiny = new TinyModel(TinyModel.Kind.SPIKING, 14);

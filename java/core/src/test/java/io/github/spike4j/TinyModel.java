@@ -31,15 +31,18 @@ final class TinyModel {
     /** Token ids: 0..255 are bytes. */
     static final int BOS = 256;
     static final int EOS = 257;
+    /** The largest window of WINDOWED, within a page. */
+    static final int WINDOW = 30;
     /** This token's embedding makes the residual overflow. */
     static final int POISON = 258;
 
     /**
      * OWN_MASKS also has bit planes (P64); FEATURES and DENSE_FEATURES have all that an architecture can have beyond the first LLaMA. OPTIONS too, and
-     * segments of 16 bits, with and without groups, multi-step weights, online Hadamards, one range for both segments of K, frozen V.
+     * segments of 16 bits, with and without groups, multi-step weights, online Hadamards, one range for both segments of K, frozen V. In WINDOWED
+     * every layer sees a window.
      */
     enum Kind {
-        DENSE, SPIKING, OWN_MASKS, FROZEN, FEATURES, DENSE_FEATURES, OPTIONS;
+        DENSE, SPIKING, OWN_MASKS, FROZEN, FEATURES, DENSE_FEATURES, OPTIONS, WINDOWED;
 
         boolean dense() {
             return this == DENSE || this == DENSE_FEATURES;
@@ -84,7 +87,7 @@ final class TinyModel {
         var plain = Architecture.llama(kind.features() ? 3 : 2, 80, 96, 4, 2, 20, 260, 300, 1e-5f, 10000, false);
         // A layer without rotation, one whose last pairs rest, windows within a page, across pages and none.
         var slow = new Rope(List.of(1.0, 7.5, 20.0, 55.0, 300.0, 1e4, 1e5, 0.0, 0.0, 0.0), 1.25);
-        a = !kind.features() ? plain : plain.withActivation("gelu_tanh", 8.9f).withScores(0.31f, 2.5f, 4f).withNorms(true, true)
+        a = kind == Kind.WINDOWED ? plain.withWindows(List.of(9, WINDOW)) : !kind.features() ? plain : plain.withActivation("gelu_tanh", 8.9f).withScores(0.31f, 2.5f, 4f).withNorms(true, true)
                 .withRopes(List.of(plain.ropes().getFirst(), slow), List.of(0, -1, 1)).withWindows(List.of(9, 0, 70));
         embedding = normal(a.vocab() * a.hidden(), 1);
         for (int i = 0; i < embedding.length; i++) {

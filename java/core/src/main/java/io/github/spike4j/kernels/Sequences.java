@@ -64,14 +64,21 @@ public final class Sequences {
         blockBytes = Long.MAX_VALUE;
     }
 
-    /** Appends a run of {@code rows} tokens whose first is the batch's row {@code row} at {@code position}; its blocks must be there. */
+    /**
+     * Appends a run of {@code rows} tokens whose first is the batch's row {@code row} at {@code position}; its blocks must be there, but for
+     * the first ones that lie behind the windows of all layers.
+     */
     public void add(int row, int rows, int position, BlockTable table) {
         int needed = (position + rows + AttentionSpec.PAGE - 1) / AttentionSpec.PAGE;
         if (count == tables.length || rows < 1 || row < 0 || position < 0 || needed > table.capacity()) {
             throw new IllegalArgumentException("sequence of " + rows + " rows at position " + position + " does not fit (" + count
                     + " of " + tables.length + " sequences, " + needed + " of " + table.capacity() + " blocks)");
         }
-        for (int b = 0; b < needed; b++) {
+        int first = 0;
+        while (first < position / AttentionSpec.PAGE && table.block(first) == null) {
+            first++;
+        }
+        for (int b = first; b < needed; b++) {
             if (table.block(b) == null) {
                 throw new IllegalArgumentException("KV block " + b + " of " + needed + " is missing");
             }

@@ -27,6 +27,8 @@ final class Lane {
     final KvPool pool;
     private final Arena arena = Arena.ofShared();
     final Executor executor;
+    /** The largest window of a layer; 0 if a layer sees all positions. */
+    final int window;
     private final Batch batch;
     private final Candidates candidates = new Candidates();
     private final int piece;
@@ -58,6 +60,8 @@ final class Lane {
         codesPerLogits = model.codesPerLogits();
         pool = new KvPool(arena, model.blockBytes());
         executor = new Executor(model, kernels, team);
+        var windows = model.attention().stream().mapToInt(a -> a.scores().window());
+        window = windows.reduce((a, b) -> a == 0 || b == 0 ? 0 : Math.max(a, b)).orElse(0);
         try {
             batch = new Batch(arena, Math.max(this.piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
             executor.ropes().start(Math.min(model.architecture().context(), FIRST_POSITIONS));
@@ -315,6 +319,7 @@ final class Lane {
         if (s.stepSelected > 0 && s.cached == s.target) {
             s.logitsAt = s.cached;
         }
+        s.forget();
     }
 
     private void copy(int row, float[] to) {

@@ -482,7 +482,8 @@ public final class Scheduler implements AutoCloseable {
                 copy.target = s.target;
                 copy.logitsAt = s.logitsAt;
                 System.arraycopy(s.logits, 0, copy.logits, 0, s.logits.length);
-                for (int b = 0; b < s.blocks.length && s.blocks[b] != null; b++) {
+                copy.firstBlock = s.firstBlock;
+                for (int b = s.firstBlock; b < s.blocks.length && s.blocks[b] != null; b++) {
                     copy.blocks[b] = s.lane.pool.share(s.blocks[b]);
                     copy.table.set(b, s.blocks[b].memory);
                 }

@@ -15,6 +15,8 @@ public final class Sequence {
     final int maxContext;
     final BlockTable table;
     final KvPool.Block[] blocks;
+    /** The first block that is there: those before it lie behind every layer's window. */
+    int firstBlock;
     int[] ids = new int[64];
     int length;
     int cached;
@@ -79,13 +81,30 @@ public final class Sequence {
         ids[length++] = id;
     }
 
-    /** Forgets the tokens from {@code end} on. The last one that stays is computed again, for its logits were not kept. */
+    /**
+     * Forgets the tokens from {@code end} on. The last one that stays is computed again, for its logits were not kept; all are, if what it
+     * sees was given up.
+     */
     void truncate(int end) {
         length = end;
         cached = Math.min(cached, Math.max(0, end - 1));
         target = Math.min(target, end);
         logitsAt = 0;
-        releaseBlocks((cached + AttentionSpec.PAGE - 1) / AttentionSpec.PAGE);
+        if (firstBlock > 0 && (cached + 1 - lane.window) / AttentionSpec.PAGE < firstBlock) {
+            cached = 0;
+            releaseBlocks();
+        } else {
+            release((cached + AttentionSpec.PAGE - 1) / AttentionSpec.PAGE, blocks.length);
+        }
+    }
+
+    /** Gives up what lies two windows and more behind the next token: one window that it sees, and one to go back by. */
+    void forget() {
+        if (lane.window > 0) {
+            int first = (int) Math.max(0, cached - 2L * lane.window) / AttentionSpec.PAGE;
+            release(firstBlock, first);
+            firstBlock = Math.max(firstBlock, first);
+        }
     }
 
     /** Makes room for {@code more} tokens, so that pushing them allocates nothing. */
@@ -118,11 +137,12 @@ public final class Sequence {
     }
 
     void releaseBlocks() {
-        releaseBlocks(0);
+        release(firstBlock, blocks.length);
+        firstBlock = 0;
     }
 
-    private void releaseBlocks(int from) {
-        for (int b = from; b < blocks.length && blocks[b] != null; b++) {
+    private void release(int from, int to) {
+        for (int b = from; b < to && blocks[b] != null; b++) {
             lane.pool.release(blocks[b]);
             blocks[b] = null;
             table.set(b, null);
