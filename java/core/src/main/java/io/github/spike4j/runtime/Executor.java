@@ -26,7 +26,7 @@ final class Executor implements AutoCloseable, Team.Job {
     private Workspace workspace;
     private final RopeTables ropes;
     private Batch batch;
-    /** Rows of each thread in attention. */
+    /** Where each thread begins in attention: row * kv heads + kv head. */
     private final int[] attendBounds;
     private volatile Throwable failure;
 
@@ -110,27 +110,31 @@ final class Executor implements AutoCloseable, Team.Job {
         return phase < 0 ? null : phases[phase];
     }
 
-    /** Cuts the rows so that each thread attends to about as many positions. */
+    /** Cuts the rows, or where there are few the heads of each, so that each thread attends to about as many positions. */
     private void balanceAttention() {
         int threads = team.threads();
+        int heads = model.architecture().kvHeads();
+        int step = batch.rows() >= threads ? heads : 1; // neighbouring rows of a head share what they read
         var seq = batch.sequences();
         long total = 0;
         for (int s = 0; s < seq.count(); s++) {
-            total += cost(seq.position(s), seq.rows(s));
+            total += cost(seq.position(s), seq.rows(s)) * heads;
         }
         long done = 0;
         int thread = 1;
-        int row = 0;
+        int at = 0;
         for (int s = 0; s < seq.count(); s++) {
-            for (int i = 0; i < seq.rows(s); i++, row++) {
-                while (thread < threads && done >= total * thread / threads) {
-                    attendBounds[thread++] = row;
+            for (int i = 0; i < seq.rows(s); i++) {
+                for (int h = 0; h < heads; h += step, at += step) {
+                    while (thread < threads && done >= total * thread / threads) {
+                        attendBounds[thread++] = at;
+                    }
+                    done += (seq.position(s) + i + 1L) * step;
                 }
-                done += seq.position(s) + i + 1;
             }
         }
         while (thread <= threads) {
-            attendBounds[thread++] = row;
+            attendBounds[thread++] = at;
         }
     }
 
@@ -198,14 +202,7 @@ final class Executor implements AutoCloseable, Team.Job {
                     addNorm(index, n, begin, end);
                 }
             }
-            case Phase.Attend a -> {
-                if (rows >= threads) {
-                    attend(a.spec(), attendBounds[thread], attendBounds[thread + 1], 0, a.spec().kvHeads().size(), thread);
-                } else {
-                    int heads = a.spec().kvHeads().size();
-                    attend(a.spec(), 0, rows, heads * thread / threads, heads * (thread + 1) / threads, thread);
-                }
-            }
+            case Phase.Attend a -> attend(a.spec(), attendBounds[thread], attendBounds[thread + 1], thread);
             case Phase.Softcap s -> softcap(s.cap(), (long) rows * model.width(Buffer.LOGITS), thread);
             case Phase.Select _ -> {
                 for (int i = begin; i < end; i++) {
@@ -366,6 +363,20 @@ final class Executor implements AutoCloseable, Team.Job {
                 workspace.silent[r] += count;
             }
         }
+    }
+
+    /** From and to as in {@link #attendBounds}: the rest of a row, whole rows, and a part of the last. */
+    private void attend(AttentionSpec spec, int from, int to, int thread) {
+        int heads = spec.kvHeads().size();
+        int row = from / heads;
+        int last = to / heads;
+        int head = from % heads;
+        if (row < last && head > 0) {
+            attend(spec, row, ++row, head, heads, thread);
+            head = 0;
+        }
+        attend(spec, row, last, 0, heads, thread);
+        attend(spec, last, last + 1, head, to % heads, thread);
     }
 
     private void attend(AttentionSpec spec, int begin, int end, int headBegin, int headEnd, int thread) {

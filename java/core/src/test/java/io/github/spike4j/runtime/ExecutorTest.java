@@ -8,15 +8,22 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.sun.management.ThreadMXBean;
 import io.github.spike4j.TinyModels;
 import io.github.spike4j.kernels.AttentionSpec;
+import io.github.spike4j.kernels.Queries;
+import io.github.spike4j.kernels.Sequences;
 import io.github.spike4j.kernels.Sequences.BlockTable;
 import io.github.spike4j.model.LlamaModel;
 import io.github.spike4j.weights.WeightFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -52,6 +59,62 @@ class ExecutorTest {
                     }
                 }
                 assertEquals(0, threads.getCurrentThreadAllocatedBytes() - before, "bytes for " + 10 * ids.length + " tokens");
+            }
+        }
+    }
+
+    /** Whatever the batch and the threads, each row and kv head is attended to once, and nobody has much more to do than the others. */
+    @Test
+    void attentionIsDealtOut() throws IOException {
+        try (var arena = Arena.ofShared(); var file = WeightFile.open(TinyModels.spiking(dir))) {
+            var model = new LlamaModel(file);
+            int heads = model.architecture().kvHeads();
+            var done = new ConcurrentHashMap<String, LongAdder>();
+            var times = new ConcurrentHashMap<List<Integer>, Integer>();
+            var kernels = new JavaKernels() {
+                private final AttentionSpec first = model.attention().getFirst();
+
+                @Override
+                public void attend(AttentionSpec a, Queries q, Sequences sequences, MemorySegment out, int stride, MemorySegment scratch, int begin,
+                        int end, int headBegin, int headEnd) {
+                    super.attend(a, q, sequences, out, stride, scratch, begin, end, headBegin, headEnd);
+                    for (int s = 0; s < sequences.count() && a == first; s++) {
+                        for (int r = Math.max(begin, sequences.row(s)); r < Math.min(end, sequences.row(s) + sequences.rows(s)); r++) {
+                            for (int h = headBegin; h < headEnd; h++) {
+                                times.merge(List.of(r, h), 1, Integer::sum);
+                                done.computeIfAbsent(Thread.currentThread().getName(), _ -> new LongAdder())
+                                        .add(sequences.position(s) + r - sequences.row(s) + 1);
+                            }
+                        }
+                    }
+                }
+            };
+            for (int threads : new int[] {1, 3, 16}) {
+                for (int[] rows : new int[][] {{1}, {7}, {1, 1, 1, 1, 1, 1, 1, 1}, {3, 9}, {40, 1}}) { // of each sequence
+                    int all = Arrays.stream(rows).sum();
+                    var batch = new Batch(arena, all, rows.length, 1);
+                    for (int count : rows) {
+                        var table = new BlockTable(arena, 1);
+                        table.set(0, arena.allocate(model.blockBytes(), 64));
+                        batch.add(new int[64], 5, count, table);
+                    }
+                    done.clear();
+                    times.clear();
+                    try (var team = new Team(threads); var executor = new Executor(model, kernels, team)) {
+                        executor.adopt(executor.room(new Workspace.Size(all, 1, 64)));
+                        executor.step(batch);
+                    }
+                    var what = threads + " threads, rows " + Arrays.toString(rows) + ": " + done;
+                    assertEquals(all * heads, times.size(), what);
+                    assertTrue(times.values().stream().allMatch(n -> n == 1), what);
+                    // At most a part too much: a row, or where there are few a head of it.
+                    long part = (5 + Arrays.stream(rows).max().getAsInt()) * (all >= threads ? heads : 1);
+                    long total = done.values().stream().mapToLong(LongAdder::sum).sum();
+                    assertTrue(done.values().stream().mapToLong(LongAdder::sum).max().getAsLong() <= total / threads + 1 + part, what);
+                    if (rows.length == all) { // all parts are equal
+                        assertEquals(Math.min(threads, all * heads), done.size(), what);
+                    }
+                }
             }
         }
     }
