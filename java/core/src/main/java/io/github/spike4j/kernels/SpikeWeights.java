@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Integer weights of a linear (the C struct {@code s4j_weights}); sizes are checked once, here. Padded rows = rows rounded up to 16,
- * panels = padded rows / 16, G = the input group's groups.
+ * panels = padded rows / 16, G = the input group's groups. {@code Layouts} of {@code io.github.spike4j.format} packs codes.
  */
 public final class SpikeWeights {
     /** Where the codes lie (SPEC.md, "Layouts"). The order is the C enum's. */
