@@ -6,6 +6,7 @@
 # very compiler calls that CMake makes here.
 set -euo pipefail
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+[[ $# -le 1 && ${1-} != -* ]] || { sed -n 's/^# \{1,\}//p' "$0" | sed -n 2,3p >&2; exit 2; }
 archive=$(realpath -m "${1:-$home/bench/target/spike4j-device.tar.xz}")
 model=${SPIKE4J_MODEL:-$home/demo/novelwiki-29m.s4j}
 

@@ -4,6 +4,7 @@
 #   tar xf BUNDLE.tar.xz && spike4j-fuzz/run --jobs 16 --runs 10000000    (there; Fuzz.java has the options)
 set -euo pipefail
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+[[ $# -le 1 && ${1-} != -* ]] || { sed -n 's/^# \{1,\}//p' "$0" | sed -n 2,3p >&2; exit 2; }
 archive=$(realpath -m "${1:-$home/bench/target/spike4j-fuzz.tar.xz}")
 
 jdk=
