@@ -37,6 +37,8 @@ final class Checks {
     private final Set<String> weights = new HashSet<>();
     /** Tensors that a reader takes into memory of its own: named twice, a small file would need a lot of it. */
     private final Set<String> copied = new HashSet<>();
+    /** Of the permutation that is looked at. */
+    private int[] sources = {};
 
     private Checks(Path path, Manifest manifest) {
         this.path = path;
@@ -57,7 +59,8 @@ final class Checks {
                 checks.permutations(layer.vPermutation(), file.tensor(layer.vPermutation()), manifest.architecture().headDim());
             }
         }
-        for (InputGroup group : manifest.inputGroups().values()) {
+        for (var e : manifest.inputGroups().entrySet()) {
+            InputGroup group = e.getValue();
             if (group.permutation() != null) {
                 checks.permutations(group.permutation(), file.tensor(group.permutation()), group.channels());
             }
@@ -138,14 +141,14 @@ final class Checks {
 
     private void architecture(Architecture a) throws S4jFormatException {
         known("architecture.family", a.family(), Architecture.FAMILIES);
-        range("architecture.layers", a.layers(), 1, 1024);
-        range("architecture.hidden", a.hidden(), 1, 1 << 20);
-        range("architecture.intermediate", a.intermediate(), 1, 1 << 20);
-        range("architecture.heads", a.heads(), 1, 1024);
-        range("architecture.kvHeads", a.kvHeads(), 1, a.heads());
-        range("architecture.headDim", a.headDim(), 2, 256);
-        range("architecture.vocab", a.vocab(), 1, 1 << 24);
-        range("architecture.context", a.context(), 1, 1 << 24);
+        range("architecture", ".layers", a.layers(), 1, 1024);
+        range("architecture", ".hidden", a.hidden(), 1, 1 << 20);
+        range("architecture", ".intermediate", a.intermediate(), 1, 1 << 20);
+        range("architecture", ".heads", a.heads(), 1, 1024);
+        range("architecture", ".kvHeads", a.kvHeads(), 1, a.heads());
+        range("architecture", ".headDim", a.headDim(), 2, 256);
+        range("architecture", ".vocab", a.vocab(), 1, 1 << 24);
+        range("architecture", ".context", a.context(), 1, 1 << 24);
         require(a.heads() % a.kvHeads() == 0, "architecture: %d heads are no multiple of %d kvHeads", a.heads(), a.kvHeads());
         require(a.headDim() % 2 == 0, "architecture.headDim %d is odd", a.headDim());
         require(a.normEps() >= 0 && a.normEps() < 1, "architecture.normEps %s", a.normEps());
@@ -166,8 +169,8 @@ final class Checks {
         require(hasInts(a.layerRopes(), a.layers()) && hasInts(a.layerWindows(), a.layers()),
                 "architecture: layerRopes or layerWindows has not %d values", a.layers());
         for (int i = 0; i < a.layers(); i++) {
-            range("architecture.layerRopes", a.layerRopes().get(i), -1, a.ropes().size() - 1);
-            range("architecture.layerWindows", a.layerWindows().get(i), 0, 1 << 24);
+            range("architecture", ".layerRopes", a.layerRopes().get(i), -1, a.ropes().size() - 1);
+            range("architecture", ".layerWindows", a.layerWindows().get(i), 0, 1 << 24);
         }
     }
 
@@ -183,31 +186,30 @@ final class Checks {
         if (t == null) {
             return;
         }
-        range("tokenizer.bos", t.bos(), -1, manifest.architecture().vocab() - 1);
+        range("tokenizer", ".bos", t.bos(), -1, manifest.architecture().vocab() - 1);
         require(t.eos() != null, "tokenizer.eos is null");
         for (int id : t.eos()) {
-            range("tokenizer.eos", id, 0, manifest.architecture().vocab() - 1);
+            range("tokenizer", ".eos", id, 0, manifest.architecture().vocab() - 1);
         }
         require(t.bos() >= 0 || !t.addBos(), "tokenizer.addBos without bos");
     }
 
     private void tensor(TensorInfo t) throws S4jFormatException {
         require(isLegalTensor(t.name()), "tensors: illegal name '%s'", t.name());
-        String what = "tensor " + t.name();
-        require(tensors.put(t.name(), t) == null, "%s is there twice", what);
-        require(t.encoding() != null && t.layout() != null, "%s: encoding or layout is null", what);
-        require(t.shape() != null && t.shape().length >= 1 && t.shape().length <= 4, "%s: shape has not 1 to 4 dimensions",
-                what);
+        require(tensors.put(t.name(), t) == null, "tensor %s is there twice", t.name());
+        require(t.encoding() != null && t.layout() != null, "tensor %s: encoding or layout is null", t.name());
+        require(t.shape() != null && t.shape().length >= 1 && t.shape().length <= 4, "tensor %s: shape has not 1 to 4 dimensions",
+                t.name());
         long elements = 1;
         for (long d : t.shape()) {
-            require(d >= 1 && d <= Container.MAX_BYTES / elements, "%s: shape %s", what, t.shape());
+            require(d >= 1 && d <= Container.MAX_BYTES / elements, "tensor %s: shape %s", t.name(), t.shape());
             elements *= d;
         }
-        require(t.bytes() >= 1 && t.bytes() <= Container.MAX_BYTES, "%s: %d bytes", what, t.bytes());
-        require(isHash(t.sha256()), "%s: sha256 '%s'", what, t.sha256());
+        require(t.bytes() >= 1 && t.bytes() <= Container.MAX_BYTES, "tensor %s: %d bytes", t.name(), t.bytes());
+        require(isHash(t.sha256()), "tensor %s: sha256 '%s'", t.name(), t.sha256());
         if (t.layout() == Layout.ROW) {
-            require(t.encoding().bits() >= 8, "%s: layout ROW does not hold %s", what, t.encoding());
-            require(t.bytes() == elements * t.encoding().bits() / 8, "%s: %d bytes, its shape needs %d", what, t.bytes(),
+            require(t.encoding().bits() >= 8, "tensor %s: layout ROW does not hold %s", t.name(), t.encoding());
+            require(t.bytes() == elements * t.encoding().bits() / 8, "tensor %s: %d bytes, its shape needs %d", t.name(), t.bytes(),
                     elements * t.encoding().bits() / 8);
         }
     }
@@ -233,15 +235,15 @@ final class Checks {
         for (Float clip : g.clip()) {
             require(clip != null && clip > 0 && clip <= 1, "%s: clip %s is not in (0, 1]", what, clip);
         }
-        range(what + ": channels", g.channels(), 1, 1 << 20);
+        range(what, ": channels", g.channels(), 1, 1 << 20);
         long channels = 0;
         for (Segment s : g.segments()) {
-            range(what + ": channels of a segment", s.channels(), 0, g.channels());
+            range(what, ": channels of a segment", s.channels(), 0, g.channels());
             require(s.bits() >= 2 && s.bits() <= 8 || s.bits() == 16, "%s: bits %d, not 2 to 8 or 16", what, s.bits());
-            range(what + ": rangeSet", s.rangeSet(), 0, MAX_SEGMENTS - 1);
-            range(what + ": maxMultiplier", s.maxMultiplier(), 1, 255);
-            range(what + ": actGroup", s.actGroup(), 0, 1 << 20);
-            range(what + ": group", s.group(), 0, 1 << 20);
+            range(what, ": rangeSet", s.rangeSet(), 0, MAX_SEGMENTS - 1);
+            range(what, ": maxMultiplier", s.maxMultiplier(), 1, 255);
+            range(what, ": actGroup", s.actGroup(), 0, 1 << 20);
+            range(what, ": group", s.group(), 0, 1 << 20);
             require(s.actGroup() % 16 == 0 && s.group() % 16 == 0, "%s: actGroup %d or group %d is no multiple of 16", what,
                     s.actGroup(), s.group());
             require(s.actGroup() == 0 || s.group() > 0 && s.actGroup() % s.group() == 0,
@@ -250,7 +252,7 @@ final class Checks {
         }
         require(channels == g.channels(), "%s: segments hold %d of %d channels", what, channels, g.channels());
         if (g.permutation() != null) {
-            copied(what + ": permutation", g.permutation(), Encoding.I32, g.channels());
+            copied(what, ": permutation", g.permutation(), Encoding.I32, g.channels());
         }
     }
 
@@ -295,7 +297,7 @@ final class Checks {
                 l.weight(), weight.shape(), rows, stored);
         int panels = Layouts.panels(rows);
         if (l.bias() != null) {
-            array(what + ": bias", l.bias(), Encoding.F32, 16L * panels);
+            array(what, ": bias", l.bias(), Encoding.F32, 16L * panels);
         }
         if (l.input() == null) {
             require(weight.encoding().isFloat() && weight.layout() == Layout.R16,
@@ -337,16 +339,16 @@ final class Checks {
         require(l.sum() != null || !planes && !wide,
                 "%s: sum is null, but a segment has 8 or 16 bits or the layout is P64", what);
         if (l.steps() == null) {
-            array(what + ": scale", l.scale(), Encoding.F32, 16L * panels);
+            array(what, ": scale", l.scale(), Encoding.F32, 16L * panels);
         } else {
-            array(what + ": scale", l.scale(), Encoding.F32, scales, 16L * panels);
+            array(what, ": scale", l.scale(), Encoding.F32, scales, 16L * panels);
         }
-        array(what + ": zero", l.zero(), Encoding.U8, panels, l.weightGroups(), 16);
+        array(what, ": zero", l.zero(), Encoding.U8, panels, l.weightGroups(), 16);
         if (l.mult() != null) {
-            array(what + ": mult", l.mult(), Encoding.U8, panels, groups, 16);
+            array(what, ": mult", l.mult(), Encoding.U8, panels, groups, 16);
         }
         if (l.sum() != null) {
-            array(what + ": sum", l.sum(), Encoding.I32, panels, groups, 16);
+            array(what, ": sum", l.sum(), Encoding.I32, panels, groups, 16);
         }
     }
 
@@ -356,7 +358,7 @@ final class Checks {
             require(group != null && l.steps().size() == group.segments().size() && noNulls(l.steps()),
                     "%s: steps are not one number for each segment of its input", what);
             for (int steps : l.steps()) {
-                range(what + ": steps", steps, 1, MAX_STEPS);
+                range(what, ": steps", steps, 1, MAX_STEPS);
             }
         }
     }
@@ -372,21 +374,22 @@ final class Checks {
         Architecture a = manifest.architecture();
         TensorInfo embedding = tensors.get("embedding");
         require(embedding != null, "no tensor embedding");
-        array("embedding", "embedding", embedding.encoding() == Encoding.BF16 ? Encoding.BF16 : Encoding.F32, a.vocab(),
+        array("embedding", "", "embedding", embedding.encoding() == Encoding.BF16 ? Encoding.BF16 : Encoding.F32, a.vocab(),
                 a.hidden());
         for (int i = 0; i < a.layers(); i++) {
-            array("norm", "layers." + i + ".attn_norm", Encoding.F32, a.hidden());
-            array("norm", "layers." + i + ".ffn_norm", Encoding.F32, a.hidden());
+            String layer = "layers." + i + ".";
+            array("norm", "", layer + "attn_norm", Encoding.F32, a.hidden());
+            array("norm", "", layer + "ffn_norm", Encoding.F32, a.hidden());
             if (a.qkNorm()) {
-                array("norm", "layers." + i + ".q_norm", Encoding.F32, a.headDim());
-                array("norm", "layers." + i + ".k_norm", Encoding.F32, a.headDim());
+                array("norm", "", layer + "q_norm", Encoding.F32, a.headDim());
+                array("norm", "", layer + "k_norm", Encoding.F32, a.headDim());
             }
             if (a.postNorms()) {
-                array("norm", "layers." + i + ".attn_post_norm", Encoding.F32, a.hidden());
-                array("norm", "layers." + i + ".ffn_post_norm", Encoding.F32, a.hidden());
+                array("norm", "", layer + "attn_post_norm", Encoding.F32, a.hidden());
+                array("norm", "", layer + "ffn_post_norm", Encoding.F32, a.hidden());
             }
         }
-        array("norm", "final_norm", Encoding.F32, a.hidden());
+        array("norm", "", "final_norm", Encoding.F32, a.hidden());
     }
 
     private void attention() throws S4jFormatException {
@@ -397,7 +400,7 @@ final class Checks {
         }
         Architecture a = manifest.architecture();
         require(at != null, "attention is null in a spiking model");
-        range("attention.qBits", at.qBits(), 2, 8);
+        range("attention", ".qBits", at.qBits(), 2, 8);
         widths(at.kBits());
         widths(at.vBits());
         require(at.vBits()[1] == at.vBits()[0] || at.vBits()[1] == at.vBits()[0] + 1,
@@ -411,19 +414,19 @@ final class Checks {
         for (int i = 0; i < a.layers(); i++) {
             AttentionLayer layer = at.layers().get(i);
             String what = "attention.layers[" + i + "]";
-            copied(what + ".kPermutation", layer.kPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
-            copied(what + ".vPermutation", layer.vPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
+            copied(what, ".kPermutation", layer.kPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
+            copied(what, ".vPermutation", layer.vPermutation(), Encoding.I32, a.kvHeads(), a.headDim());
             salient(what, layer.kSalient());
             salient(what, layer.vSalient());
-            frozen(what + ": k", at.kMode(), layer.kScale(), layer.kZero());
-            frozen(what + ": v", at.vMode(), layer.vScale(), layer.vZero());
+            frozen(what, at.kMode(), ": kScale", layer.kScale(), ": kZero", layer.kZero());
+            frozen(what, at.vMode(), ": vScale", layer.vScale(), ": vZero", layer.vZero());
         }
     }
 
     private void widths(int[] bits) throws S4jFormatException {
         require(bits != null && bits.length == 2, "attention: kBits and vBits hold 2 widths");
-        range("attention: width", bits[0], 2, 8);
-        range("attention: width", bits[1], 2, 8);
+        range("attention", ": width", bits[0], 2, 8);
+        range("attention", ": width", bits[1], 2, 8);
     }
 
     private void salient(String what, int[] byHead) throws S4jFormatException {
@@ -435,34 +438,37 @@ final class Checks {
     }
 
     /** Ranges by channel are there if, and only if, the mode says so. */
-    private void frozen(String what, String mode, String scale, String zero) throws S4jFormatException {
+    private void frozen(String what, String mode, String scalePart, String scale, String zeroPart, String zero) throws S4jFormatException {
         Architecture a = manifest.architecture();
         if (mode.equals("frozen")) {
-            copied(what + "Scale", scale, Encoding.F32, a.kvHeads(), a.headDim());
-            copied(what + "Zero", zero, Encoding.U8, a.kvHeads(), a.headDim());
+            copied(what, scalePart, scale, Encoding.F32, a.kvHeads(), a.headDim());
+            copied(what, zeroPart, zero, Encoding.U8, a.kvHeads(), a.headDim());
         } else {
-            require(scale == null && zero == null, "%sScale or Zero, but the mode is token", what);
+            require(scale == null && zero == null, "%s%s or Zero, but the mode is token", what, scalePart);
         }
     }
 
     /** As {@link #array}, and named here alone. */
-    private void copied(String what, String name, Encoding encoding, long... shape) throws S4jFormatException {
-        array(what, name, encoding, shape);
-        require(copied.add(name), "%s: tensor %s is named twice", what, name);
+    private void copied(String what, String part, String name, Encoding encoding, long... shape) throws S4jFormatException {
+        array(what, part, name, encoding, shape);
+        require(copied.add(name), "%s%s: tensor %s is named twice", what, part, name);
     }
 
-    /** The named tensor is there, row-major, with this encoding and shape. */
-    private void array(String what, String name, Encoding encoding, long... shape) throws S4jFormatException {
-        require(name != null, "%s is null", what);
+    /** The tensor that a part of something names is there, row-major, with this encoding and shape. */
+    private void array(String what, String part, String name, Encoding encoding, long... shape) throws S4jFormatException {
+        require(name != null, "%s%s is null", what, part);
         TensorInfo t = tensors.get(name);
-        require(t != null, "%s: no tensor %s", what, name);
+        require(t != null, "%s%s: no tensor %s", what, part, name);
         require(t.layout() == Layout.ROW && t.encoding() == encoding && Arrays.equals(t.shape(), shape),
-                "%s: tensor %s is %s %s in %s, not %s %s in ROW", what, name, t.encoding(), t.shape(), t.layout(), encoding, shape);
+                "%s%s: tensor %s is %s %s in %s, not %s %s in ROW", what, part, name, t.encoding(), t.shape(), t.layout(), encoding, shape);
     }
 
     private void permutations(String name, MemorySegment data, int channels) throws S4jFormatException {
-        int[] sources = Permutations.read(data);
-        for (int from = 0; from < sources.length; from += channels) {
+        if (sources.length < data.byteSize() / Integer.BYTES) {
+            sources = new int[(int) (data.byteSize() / Integer.BYTES)];
+        }
+        int count = Permutations.read(data, sources);
+        for (int from = 0; from < count; from += channels) {
             int i = Permutations.firstWrong(sources, from, channels);
             if (i >= 0) {
                 throw new S4jFormatException(path, Container.TENSORS + name, "element " + i + " (" + sources[i]
@@ -560,7 +566,10 @@ final class Checks {
     }
 
     private void requireNoNulls(String what, Map<String, ?> map) throws S4jFormatException {
-        require(map != null && noNulls(map.values()), "%s: null is not allowed", what);
+        require(map != null, "%s: null is not allowed", what);
+        for (var e : map.entrySet()) {
+            require(e.getValue() != null, "%s.%s: null is not allowed", what, e.getKey());
+        }
     }
 
     private void known(String what, String value, List<String> values) throws S4jFormatException {
@@ -569,9 +578,9 @@ final class Checks {
         }
     }
 
-    private void range(String what, long value, long low, long high) throws S4jFormatException {
+    private void range(String what, String part, long value, long low, long high) throws S4jFormatException {
         if (value < low || value > high) {
-            throw wrong("%s %d is not in %d to %d", what, value, low, high);
+            throw wrong("%s%s %d is not in %d to %d", what, part, value, low, high);
         }
     }
 

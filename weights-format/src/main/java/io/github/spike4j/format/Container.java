@@ -36,11 +36,11 @@ final class Container {
     private static final long MAGIC = 0xffff_ffffL;
     private static final int UTF8_NAME = 0x0800;
 
-    /** An entry: where its local header starts, its size and CRC-32. */
-    record Entry(String name, long offset, long size, long crc) {
-        /** Where its data starts. */
-        long data() {
-            return Layouts.pad(offset + LOCAL_HEADER + name.length() + (large() ? 20 : 0) + 6, alignment(name, size));
+    /** An entry: where its local header starts, its size, its CRC-32, and where its data starts. */
+    record Entry(String name, long offset, long size, long crc, long data) {
+        Entry(String name, long offset, long size, long crc) {
+            this(name, offset, size, crc,
+                    Layouts.pad(offset + LOCAL_HEADER + name.length() + (size >= MAGIC ? 20 : 0) + 6, Container.alignment(name, size)));
         }
 
         long end() {

@@ -1,7 +1,7 @@
 package io.github.spike4j.format;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -384,7 +384,7 @@ final class JsonReader {
         }
         try {
             return unescape(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(json, start, at++ - start)).toString());
-        } catch (CharacterCodingException e) {
+        } catch (IOException e) {
             throw error("not UTF-8");
         }
     }

@@ -77,27 +77,15 @@ public final class Layouts {
      * @throws IllegalArgumentException if the layout does not hold the encoding
      */
     public static long weightBytes(Layout layout, Encoding encoding, int rows, int... segments) {
-        return switch (layout) {
-            case R16 -> {
-                if (encoding == Encoding.I32) {
-                    throw unfit(layout, encoding);
-                }
-                yield pad(rows, PANEL) * (padded(segments) * encoding.bits() / 8);
-            }
-            case C1 -> {
-                if (encoding != Encoding.U4) {
-                    throw unfit(layout, encoding);
-                }
-                yield pad(rows, C1_ROWS) / 2 * channels(segments);
-            }
-            case P64 -> {
-                if (encoding != Encoding.U2) {
-                    throw unfit(layout, encoding);
-                }
-                yield pad(rows, PANEL) * (padded(segments) * encoding.bits() / 8);
-            }
-            case ROW -> rowBytes(encoding, rows, channels(segments));
-        };
+        if (layout == Layout.ROW) {
+            return rowBytes(encoding, rows, channels(segments));
+        }
+        if (layout == Layout.R16 && encoding == Encoding.I32 || layout == Layout.C1 && encoding != Encoding.U4
+                || layout == Layout.P64 && encoding != Encoding.U2) {
+            throw unfit(layout, encoding);
+        }
+        return layout == Layout.C1 ? pad(rows, C1_ROWS) / 2 * channels(segments)
+                : pad(rows, PANEL) * (padded(segments) * encoding.bits() / 8);
     }
 
     private static IllegalArgumentException unfit(Layout layout, Encoding encoding) {

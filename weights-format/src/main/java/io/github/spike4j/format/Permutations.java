@@ -10,8 +10,16 @@ public final class Permutations {
     /** An I32 tensor of less than 2^29 elements as an array. */
     public static int[] read(MemorySegment tensor) {
         int[] values = new int[(int) (tensor.byteSize() / Integer.BYTES)];
-        tensor.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(values);
+        read(tensor, values);
         return values;
+    }
+
+    /** Reads an I32 tensor into an array that is large enough. */
+    static int read(MemorySegment tensor, int[] values) {
+        var ints = tensor.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
+        int count = ints.remaining();
+        ints.get(values, 0, count);
+        return count;
     }
 
     /**
@@ -23,22 +31,23 @@ public final class Permutations {
         return isPermutation(sources, from, count) ? -1 : search(sources, from, count);
     }
 
-    /** A model has a million of them, so that a fresh JVM feels each branch. */
+    /** A model has a million elements, which a fresh JVM interprets: they are marked without a branch, and the array checks their range. */
     private static boolean isPermutation(int[] sources, int from, int count) {
-        var seen = new long[(count + Long.SIZE - 1) / Long.SIZE];
-        int last = count - 1;
-        for (int i = from; i < from + count; i++) {
-            int source = sources[i];
-            if ((source | last - source) < 0) {
+        var seen = new long[Math.ceilDiv(count, Long.SIZE)];
+        try {
+            for (int i = from, end = from + count; i < end; i++) {
+                int source = sources[i];
+                seen[source >> 6] |= 1L << source;
+            }
+        } catch (ArrayIndexOutOfBoundsException e) {
+            return false;
+        }
+        for (int i = 0; i < seen.length; i++) {
+            if (seen[i] != -1L >>> Long.SIZE - Math.min(count - Long.SIZE * i, Long.SIZE)) {
                 return false;
             }
-            seen[source / Long.SIZE] |= 1L << source;
         }
-        int different = 0;
-        for (long word : seen) {
-            different += Long.bitCount(word);
-        }
-        return different == count;
+        return true;
     }
 
     private static int search(int[] sources, int from, int count) {

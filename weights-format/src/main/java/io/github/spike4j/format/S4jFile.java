@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -40,7 +39,10 @@ public final class S4jFile implements AutoCloseable {
     private final Path file;
     private final Arena arena;
     private final MemorySegment bytes;
-    private final Map<String, Container.Entry> entries;
+    /** Small entries, the manifest among them. */
+    private final Map<String, Container.Entry> entries = new LinkedHashMap<>();
+    /** Of tensors by their names. */
+    private final Map<String, Container.Entry> data = new LinkedHashMap<>();
     private final Map<String, TensorInfo> tensors = new HashMap<>();
     private final Manifest manifest;
 
@@ -58,9 +60,9 @@ public final class S4jFile implements AutoCloseable {
         this.file = file;
         this.arena = arena;
         long size = channel.size();
-        Directory directory = findDirectory(channel, size);
+        byte[] directory = readDirectory(channel, size);
         this.bytes = memory != null ? copy(channel, size, memory).asReadOnly() : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
-        this.entries = entries(directory);
+        readEntries(directory);
         this.manifest = readManifest();
         Checks.structure(file, manifest);
         checkTable();
@@ -118,13 +120,13 @@ public final class S4jFile implements AutoCloseable {
     /** Names of the small entries: all but the manifest and the tensors. */
     public Set<String> entries() {
         var names = new java.util.TreeSet<>(entries.keySet());
-        names.removeIf(n -> n.equals(Container.MANIFEST) || n.startsWith(Container.TENSORS));
+        names.remove(Container.MANIFEST);
         return Collections.unmodifiableSet(names);
     }
 
     /** Whether there is a small entry of that name. */
     public boolean hasEntry(String name) {
-        return !name.equals(Container.MANIFEST) && !name.startsWith(Container.TENSORS) && entries.containsKey(name);
+        return !name.equals(Container.MANIFEST) && entries.containsKey(name);
     }
 
     /**
@@ -134,8 +136,10 @@ public final class S4jFile implements AutoCloseable {
      * @throws IllegalArgumentException if there is no such tensor
      */
     public MemorySegment tensor(String name) {
-        TensorInfo info = info(name);
-        Container.Entry entry = entries.get(Container.TENSORS + info.name());
+        Container.Entry entry = data.get(name);
+        if (entry == null) {
+            throw noTensor(name);
+        }
         return bytes.asSlice(entry.data(), entry.size());
     }
 
@@ -147,9 +151,13 @@ public final class S4jFile implements AutoCloseable {
     public TensorInfo info(String name) {
         TensorInfo info = tensors.get(name);
         if (info == null) {
-            throw new IllegalArgumentException(file + ": no tensor " + name);
+            throw noTensor(name);
         }
         return info;
+    }
+
+    private IllegalArgumentException noTensor(String name) {
+        return new IllegalArgumentException(file + ": no tensor " + name);
     }
 
     /**
@@ -158,17 +166,17 @@ public final class S4jFile implements AutoCloseable {
      * @throws S4jFormatException if it is absent or damaged
      */
     public byte[] entry(String name) throws S4jFormatException {
-        Container.Entry entry = name.startsWith(Container.TENSORS) ? null : entries.get(name);
+        Container.Entry entry = entries.get(name);
         if (entry == null) {
             throw new S4jFormatException(file, name, "no such entry");
         }
-        byte[] data = read(entry.data(), (int) entry.size());
+        byte[] content = read(entry.data(), (int) entry.size());
         var crc = new CRC32();
-        crc.update(data);
+        crc.update(content);
         if (crc.getValue() != entry.crc()) {
             throw new S4jFormatException(file, name, "damaged: its CRC-32 is wrong");
         }
-        return data;
+        return content;
     }
 
     /**
@@ -191,11 +199,12 @@ public final class S4jFile implements AutoCloseable {
         try {
             byte[] buffer = new byte[CHUNK];
             for (Container.Entry entry : entries.values()) {
-                if (entry.name().startsWith(Container.TENSORS)) {
-                    verify(entry, buffer);
-                } else {
-                    entry(entry.name());
-                }
+                entry(entry.name());
+                hashed.accept(entry.name(), entry.size());
+            }
+            for (TensorInfo tensor : manifest.tensors()) {
+                Container.Entry entry = data.get(tensor.name());
+                verify(tensor, entry, buffer);
                 hashed.accept(entry.name(), entry.size());
             }
             Checks.values(file, manifest, this, seen);
@@ -206,8 +215,7 @@ public final class S4jFile implements AutoCloseable {
         }
     }
 
-    private void verify(Container.Entry entry, byte[] buffer) throws S4jFormatException {
-        TensorInfo info = info(entry.name().substring(Container.TENSORS.length()));
+    private void verify(TensorInfo info, Container.Entry entry, byte[] buffer) throws S4jFormatException {
         MessageDigest digest = sha256();
         var crc = new CRC32();
         for (long at = 0; at < entry.size(); at += buffer.length) {
@@ -256,18 +264,10 @@ public final class S4jFile implements AutoCloseable {
         return copy;
     }
 
-    /** Where the ZIP's directory lies. */
-    private record Directory(long start, int length) { }
-
-    /** Finds the directory, and bounds it by the file's size. */
-    private Directory findDirectory(FileChannel channel, long size) throws IOException {
+    /** Finds the ZIP's directory, and bounds it by the file's size before it is read. */
+    private byte[] readDirectory(FileChannel channel, long size) throws IOException {
         int tail = (int) Math.min(size, Container.END64 + Container.LOCATOR64 + Container.END);
-        ByteBuffer b = ByteBuffer.allocate(tail).order(ByteOrder.LITTLE_ENDIAN);
-        while (b.hasRemaining()) {
-            if (channel.read(b, size - tail + b.position()) < 0) {
-                break;
-            }
-        }
+        ByteBuffer b = read(channel, size - tail, tail).order(ByteOrder.LITTLE_ENDIAN);
         int end = tail - Container.END;
         if (b.hasRemaining() || end < 0 || b.getInt(end) != Container.END_SIGNATURE || b.getShort(end + 20) != 0) {
             throw new S4jFormatException(file, null, "not an .s4j file, or truncated: no ZIP directory at its end");
@@ -287,24 +287,33 @@ public final class S4jFile implements AutoCloseable {
                 || start != tailStart - length || size > Container.MAX_BYTES) {
             throw new S4jFormatException(file, null, "damaged: ZIP directory not at its place, or too large");
         }
-        return new Directory(start, (int) length);
+        return read(channel, start, (int) length).array();
+    }
+
+    /** Room is left in the buffer if the file ends before. */
+    private static ByteBuffer read(FileChannel channel, long at, int count) throws IOException {
+        ByteBuffer b = ByteBuffer.allocate(count);
+        while (b.hasRemaining() && channel.read(b, at + b.position()) >= 0) {
+            // goes on
+        }
+        return b;
     }
 
     /** Reads the directory and compares every header with its canonical bytes. */
-    private Map<String, Container.Entry> entries(Directory directory) throws S4jFormatException {
+    private void readEntries(byte[] directory) throws S4jFormatException {
         List<Container.Entry> list;
         try {
-            list = Container.entries(read(directory.start, directory.length));
+            list = Container.entries(directory);
         } catch (IllegalArgumentException e) {
             throw new S4jFormatException(file, null, "damaged: the ZIP directory cannot be read: " + e.getMessage(), e);
         }
-        var map = LinkedHashMap.<String, Container.Entry>newLinkedHashMap(list.size());
         long at = 0;
         for (Container.Entry e : list) {
             if (!Container.isLegal(e.name())) {
                 throw new S4jFormatException(file, null, "illegal entry name '" + e.name().replaceAll("[^ -~]", "?") + "'");
             }
-            if (map.put(e.name(), e) != null) {
+            boolean tensor = e.name().startsWith(Container.TENSORS);
+            if ((tensor ? data.put(e.name().substring(Container.TENSORS.length()), e) : entries.put(e.name(), e)) != null) {
                 throw new S4jFormatException(file, e.name(), "is there twice");
             }
             if (e.offset() != at || e.size() < 0 || e.size() > bytes.byteSize() || e.end() > bytes.byteSize()) {
@@ -322,19 +331,18 @@ public final class S4jFile implements AutoCloseable {
         if (at + expected.length != bytes.byteSize() || !equal(at, expected)) {
             throw new S4jFormatException(file, null, "damaged: the ZIP directory is not in canonical form");
         }
-        for (Container.Entry e : list) {
-            int limit = e.name().equals(Container.MANIFEST) ? Container.MAX_MANIFEST : Container.MAX_SMALL_ENTRY;
-            if (!e.name().startsWith(Container.TENSORS) && e.size() > limit) {
-                throw new S4jFormatException(file, e.name(), e.size() + " bytes, allowed are " + limit);
+        for (var e : entries.entrySet()) {
+            int limit = e.getKey().equals(Container.MANIFEST) ? Container.MAX_MANIFEST : Container.MAX_SMALL_ENTRY;
+            if (e.getValue().size() > limit) {
+                throw new S4jFormatException(file, e.getKey(), e.getValue().size() + " bytes, allowed are " + limit);
             }
         }
-        return map;
     }
 
     private byte[] read(long at, int n) {
-        byte[] data = new byte[n];
-        MemorySegment.ofArray(data).copyFrom(bytes.asSlice(at, n));
-        return data;
+        byte[] content = new byte[n];
+        MemorySegment.ofArray(content).copyFrom(bytes.asSlice(at, n));
+        return content;
     }
 
     private boolean equal(long at, byte[] expected) {
@@ -353,27 +361,22 @@ public final class S4jFile implements AutoCloseable {
 
     /** The table names exactly the tensors that are there, in their order. */
     private void checkTable() throws S4jFormatException {
-        var there = new ArrayList<String>();
-        for (String name : entries.keySet()) {
-            if (name.startsWith(Container.TENSORS)) {
-                there.add(name);
-            }
-        }
-        var named = new ArrayList<String>();
+        var there = data.entrySet().iterator();
+        boolean same = true;
         for (TensorInfo t : manifest.tensors()) {
             tensors.put(t.name(), t);
-            named.add(Container.TENSORS + t.name());
-            Container.Entry e = entries.get(named.getLast());
+            Container.Entry e = data.get(t.name());
             if (e == null) {
-                throw new S4jFormatException(file, named.getLast(), "is in the manifest, but not in the file");
+                throw new S4jFormatException(file, Container.TENSORS + t.name(), "is in the manifest, but not in the file");
             }
             if (e.size() != t.bytes()) {
                 throw new S4jFormatException(file, e.name(), e.size() + " bytes, the manifest says " + t.bytes());
             }
+            same &= there.hasNext() && there.next().getValue() == e;
         }
-        if (!there.equals(named)) {
-            throw new S4jFormatException(file, Container.MANIFEST,
-                    "tensors: not those of the file in their order (" + named.size() + " named, " + there.size() + " there)");
+        if (!same || there.hasNext()) {
+            throw new S4jFormatException(file, Container.MANIFEST, "tensors: not those of the file in their order ("
+                    + manifest.tensors().size() + " named, " + data.size() + " there)");
         }
     }
 }

@@ -9,13 +9,18 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.zip.CRC32;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Committed files that every later version must read to the same contents and write to the same bytes.
@@ -52,6 +57,32 @@ class GoldenTest {
             assertTrue(m.inputGroups().values().stream().noneMatch(InputGroup::hadamard));
             assertTrue(m.linears().values().stream().allMatch(l -> l.steps() == null));
         }
+    }
+
+    /** Fields may come in any order: those of every object are turned round, the manifest is the same. */
+    @ParameterizedTest
+    @ValueSource(strings = {"spiking", "dense", "v1-spiking"})
+    void fieldsInAnyOrder(String name) throws Exception {
+        Path file = GOLDEN.resolve(name + ".s4j");
+        Forge forge = Forge.of(file);
+        forge.text(Trees.MAPPER.writeValueAsString(turned(forge.manifest())));
+        try (S4jFile sound = S4jFile.open(file); S4jFile turned = S4jFile.open(forge.write(dir.resolve("turned.s4j")))) {
+            assertEquals(Trees.MAPPER.readTree(JsonWriter.line(sound.manifest())), Trees.MAPPER.readTree(JsonWriter.line(turned.manifest())));
+        }
+    }
+
+    private static JsonNode turned(JsonNode node) {
+        if (node instanceof ObjectNode object) {
+            var turned = Trees.MAPPER.createObjectNode();
+            List.copyOf(object.properties()).reversed().forEach(p -> turned.set(p.getKey(), turned(p.getValue())));
+            return turned;
+        }
+        if (node instanceof ArrayNode array) {
+            var turned = Trees.MAPPER.createArrayNode();
+            array.forEach(e -> turned.add(turned(e)));
+            return turned;
+        }
+        return node;
     }
 
     private void golden(String name, Samples samples) throws Exception {

@@ -11,6 +11,11 @@ public enum Activation {
 
     /** By its name in a manifest: {@code silu}, {@code gelu_tanh}. */
     public static Activation of(String name) {
-        return valueOf(name.toUpperCase(Locale.ROOT));
+        for (var activation : values()) {
+            if (activation.name().toLowerCase(Locale.ROOT).equals(name)) {
+                return activation;
+            }
+        }
+        throw new IllegalArgumentException("no activation '" + name + "'");
     }
 }

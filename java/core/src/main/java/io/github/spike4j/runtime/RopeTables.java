@@ -3,8 +3,6 @@ package io.github.spike4j.runtime;
 import io.github.spike4j.model.LlamaModel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 
 /**
  * The tables of N5 that a model's layers use. A position costs microseconds of exact sines, so a thread of its own makes the next half of
@@ -26,7 +24,7 @@ final class RopeTables implements AutoCloseable {
     /** Only {@link #prepare} replaces it, so no step reads it then. */
     private Tables current;
     /** What will replace it, or null; it reads {@link #current}. */
-    private CompletableFuture<Tables> growth;
+    private Growth growth;
     /** Growing ahead failed: from then on who needs more makes it, and has the error. */
     private boolean exhausted;
 
@@ -62,7 +60,7 @@ final class RopeTables implements AutoCloseable {
      * @throws OutOfMemoryError if there is no room for them; the tables stay
      */
     void prepare(int positions, int most) {
-        if (growth != null && (positions > current.positions || growth.isDone())) {
+        if (growth != null && (positions > current.positions || !growth.isAlive())) {
             adopt();
         }
         if (positions > current.positions) {
@@ -75,21 +73,60 @@ final class RopeTables implements AutoCloseable {
     }
 
     private void grow(int positions) {
-        var from = current;
         try {
-            growth = CompletableFuture.supplyAsync(() -> grown(from, positions), task -> Thread.ofPlatform().daemon().name("spike4j-rope").start(task));
+            var next = new Growth(positions);
+            next.start();
+            growth = next;
         } catch (OutOfMemoryError e) { // no thread to be had
             exhausted = true;
         }
     }
 
     private void adopt() {
-        try {
-            replace(growth.join());
-        } catch (CompletionException e) {
+        var larger = growth.await();
+        growth = null;
+        if (larger == null) {
             exhausted = true;
-        } finally {
-            growth = null;
+        } else {
+            replace(larger);
+        }
+    }
+
+    /** Makes larger tables. */
+    private final class Growth extends Thread {
+        private final Tables from = current;
+        private final int positions;
+        /** Null if there was no room. */
+        private Tables made;
+
+        Growth(int positions) {
+            super("spike4j-rope");
+            setDaemon(true);
+            this.positions = positions;
+        }
+
+        @Override
+        public void run() {
+            try {
+                made = grown(from, positions);
+            } catch (OutOfMemoryError e) {
+                // whoever needs them makes them, and has the error
+            }
+        }
+
+        Tables await() {
+            boolean interrupted = false;
+            while (isAlive()) {
+                try {
+                    join();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                currentThread().interrupt();
+            }
+            return made;
         }
     }
 

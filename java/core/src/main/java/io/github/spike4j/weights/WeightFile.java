@@ -3,6 +3,7 @@ package io.github.spike4j.weights;
 import io.github.spike4j.SpikeException;
 import io.github.spike4j.format.Encoding;
 import io.github.spike4j.format.InputGroup;
+import io.github.spike4j.format.Layout;
 import io.github.spike4j.format.Manifest;
 import io.github.spike4j.format.Permutations;
 import io.github.spike4j.format.S4jFile;
@@ -214,12 +215,11 @@ public final class WeightFile implements AutoCloseable {
     }
 
     private SpikeWeights.Layout layout(String name) {
-        return switch (infos.get(name).layout()) {
-            case R16 -> SpikeWeights.Layout.R16;
-            case C1 -> SpikeWeights.Layout.C1;
-            case P64 -> SpikeWeights.Layout.P64;
-            case ROW -> throw new SpikeException.UnsupportedModel(path + ": weight " + name + " lies in layout ROW, expected R16, C1 or P64");
-        };
+        var layout = infos.get(name).layout();
+        if (layout == Layout.ROW) {
+            throw new SpikeException.UnsupportedModel(path + ": weight " + name + " lies in layout ROW, expected R16, C1 or P64");
+        }
+        return layout == Layout.R16 ? SpikeWeights.Layout.R16 : layout == Layout.C1 ? SpikeWeights.Layout.C1 : SpikeWeights.Layout.P64;
     }
 
     /** The file. */
