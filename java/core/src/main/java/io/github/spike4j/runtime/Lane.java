@@ -60,8 +60,7 @@ final class Lane {
         codesPerLogits = model.codesPerLogits();
         pool = new KvPool(arena, model.blockBytes());
         executor = new Executor(model, kernels, team);
-        var windows = model.attention().stream().mapToInt(a -> a.scores().window());
-        window = windows.reduce((a, b) -> a == 0 || b == 0 ? 0 : Math.max(a, b)).orElse(0);
+        window = widestWindow(model);
         try {
             batch = new Batch(arena, Math.max(this.piece, MAX_SEQUENCES), MAX_SEQUENCES, MAX_SEQUENCES);
             executor.ropes().start(Math.min(model.architecture().context(), FIRST_POSITIONS));
@@ -69,6 +68,18 @@ final class Lane {
             free();
             throw t;
         }
+    }
+
+    /** Positions that the layer sees that sees most; 0 is all. */
+    private static int widestWindow(LlamaModel model) {
+        int widest = 0;
+        for (var attention : model.attention()) {
+            if (attention.scores().window() == 0) {
+                return 0;
+            }
+            widest = Math.max(widest, attention.scores().window());
+        }
+        return widest;
     }
 
     int vocab() {
