@@ -216,7 +216,7 @@ final class Bpe implements Model {
                 next[i] = i + 1 < count ? i + 1 : -1;
                 if (i + 1 < count) push(heap, i, i + 1);
             }
-            while (heap.size > 0) {
+            while (!heap.isEmpty()) {
                 long top = heap.pop();
                 int left = (int) top;
                 int right = next[left];
@@ -245,12 +245,16 @@ final class Bpe implements Model {
     }
 
     /** A binary heap of rank &lt;&lt; 32 | position, the lowest on top. */
-    private static final class Heap {
+    static final class Heap {
         private long[] a;
         private int size;
 
         Heap(int capacity) {
             a = new long[capacity];
+        }
+
+        boolean isEmpty() {
+            return size == 0;
         }
 
         void push(long v) {

@@ -1,6 +1,6 @@
 package io.github.spike4j.tokenizer;
 
-/** Classes of code points as Hugging Face's components define them. */
+/** Classes of code points as Hugging Face's components define them, by the tables of Java's runtime. */
 final class Characters {
     private Characters() {}
 
@@ -18,32 +18,6 @@ final class Characters {
     static boolean isMark(int c) {
         return switch (Character.getType(c)) {
             case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.COMBINING_SPACING_MARK -> true;
-            default -> false;
-        };
-    }
-
-    static boolean isNumeric(int c) {
-        return switch (Character.getType(c)) {
-            case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> true;
-            default -> false;
-        };
-    }
-
-    /** Punctuation, and all of ASCII's symbols. */
-    static boolean isPunctuation(int c) {
-        if (c < 0x80) return c > ' ' && c < 0x7F && !Character.isLetterOrDigit(c);
-        return switch (Character.getType(c)) {
-            case Character.CONNECTOR_PUNCTUATION, Character.DASH_PUNCTUATION, Character.START_PUNCTUATION, Character.END_PUNCTUATION,
-                    Character.INITIAL_QUOTE_PUNCTUATION, Character.FINAL_QUOTE_PUNCTUATION, Character.OTHER_PUNCTUATION -> true;
-            default -> false;
-        };
-    }
-
-    /** What BERT drops as control characters; {@code \t}, {@code \n} and {@code \r} are spaces to it. */
-    static boolean isControl(int c) {
-        return switch (Character.getType(c)) {
-            case Character.CONTROL -> c != '\t' && c != '\n' && c != '\r';
-            case Character.FORMAT, Character.PRIVATE_USE -> true;
             default -> false;
         };
     }

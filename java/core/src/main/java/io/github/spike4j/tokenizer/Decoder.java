@@ -447,6 +447,93 @@ sealed interface Decoder {
         }
     }
 
+    /**
+     * SentencePiece's own. A piece's {@code ▁} is a space, but for the one that starts the text: it was put there. With
+     * {@code collapses} that of every piece before the first text. {@code <0xNN>} is a byte; each byte that is not UTF-8 is one U+FFFD.
+     *
+     * @param unknown the piece that becomes {@code surface}; null for none
+     * @param bytes whether there are byte pieces
+     */
+    record SentencePiece(String unknown, String surface, boolean dummyPrefix, boolean collapses, boolean bytes) implements Decoder {
+        private static final char SPACE = '▁';
+
+        @Override
+        public Stage before(Stage next) {
+            return new Direct(next) {
+                private final Bytes character = new Bytes(16);
+                private final StringBuilder made = new StringBuilder();
+                /** Whether the text may still start here. */
+                private boolean start = true;
+
+                @Override
+                public void token(StringBuilder text) {
+                    int b = bytes ? ByteFallback.byteOf(text) : -1;
+                    if (b >= 0) {
+                        character.add((byte) b);
+                        passBytes(false);
+                        return;
+                    }
+                    passBytes(true);
+                    if (unknown != null && unknown.contentEquals(text)) {
+                        text.setLength(0);
+                        text.append(surface);
+                    } else if (start && (dummyPrefix || collapses) && !text.isEmpty() && text.charAt(0) == SPACE) {
+                        text.deleteCharAt(0);
+                        start = collapses;
+                    }
+                    for (int i = 0; i < text.length(); i++) {
+                        if (text.charAt(i) == SPACE) text.setCharAt(i, ' ');
+                    }
+                    start &= text.isEmpty();
+                    if (!text.isEmpty()) next.token(text);
+                }
+
+                /** What is a whole character, or cannot become one. */
+                private void passBytes(boolean atEnd) {
+                    made.setLength(0);
+                    int at = 0;
+                    while (at < character.length) {
+                        int n = Utf8.wellFormedLength(character.array, at, character.length);
+                        if (n == 0 && !atEnd && character.length - at < Utf8.length(character.array[at])) break;
+                        if (n == 0) made.append('\uFFFD');
+                        else made.appendCodePoint(Utf8.codePoint(character.array, at, n));
+                        at += Math.max(n, 1);
+                    }
+                    System.arraycopy(character.array, at, character.array, 0, character.length -= at);
+                    start &= made.isEmpty();
+                    if (!made.isEmpty()) next.token(made);
+                }
+
+                @Override
+                public void end() {
+                    passBytes(true);
+                    start = true;
+                    next.end();
+                }
+            };
+        }
+    }
+
+    /** SentencePiece's denormalizer: a character map over the whole text. */
+    record Denormalize(SentencePieceNormalizer normalizer) implements Decoder {
+        @Override
+        public boolean fuses() {
+            return true;
+        }
+
+        @Override
+        public Stage before(Stage next) {
+            return new Whole(new Direct(next) {
+                @Override
+                public void token(StringBuilder text) {
+                    String s = normalizer.apply(text.toString());
+                    text.setLength(0);
+                    next.token(text.append(s));
+                }
+            });
+        }
+    }
+
     /** A file without a decoder: tokens are words. */
     record Words() implements Decoder {
         @Override

@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 
 /** Rewrites a piece of text before it is split; an empty piece stays empty. */
 sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Normalizer.Prepend, Normalizer.Replace, Normalizer.Lowercase,
-        Normalizer.Strip, Normalizer.StripAccents, Normalizer.Nmt, Normalizer.Bert, Normalizer.ByteLevel, Precompiled {
+        Normalizer.Strip, Normalizer.StripAccents, Normalizer.Nmt, Normalizer.Bert, Normalizer.ByteLevel, Precompiled, SentencePieceNormalizer {
     String apply(String text);
 
     record Sequence(List<Normalizer> steps) implements Normalizer {
@@ -26,7 +26,19 @@ sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Nor
     record Unicode(Form form) implements Normalizer {
         @Override
         public String apply(String text) {
-            return java.text.Normalizer.normalize(text, form);
+            int from = 0;
+            StringBuilder out = null;
+            for (int i = 0, n; i < text.length(); i += n) {
+                int c = text.codePointAt(i);
+                n = Character.charCount(c);
+                if (!LibraryUnicode.INERT.get(c)) continue;
+                // nothing is reordered or composed over such a character
+                if (out == null) out = new StringBuilder(text.length());
+                out.append(java.text.Normalizer.normalize(text.substring(from, i), form)).appendCodePoint(c);
+                from = i + n;
+            }
+            String rest = java.text.Normalizer.normalize(from == 0 ? text : text.substring(from), form);
+            return out == null ? rest : out.append(rest).toString();
         }
     }
 
@@ -74,7 +86,7 @@ sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Nor
                 n = Character.charCount(c);
                 // the only character whose lower case is two
                 if (c == '\u0130') out.append(Character.toString(c).toLowerCase(Locale.ROOT));
-                else out.appendCodePoint(Character.toLowerCase(c));
+                else out.appendCodePoint(LibraryUnicode.toLowerCase(c));
             }
             return out.toString();
         }
@@ -95,7 +107,7 @@ sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Nor
         @Override
         public String apply(String text) {
             StringBuilder out = new StringBuilder(text.length());
-            text.codePoints().filter(c -> !Characters.isMark(c)).forEach(out::appendCodePoint);
+            text.codePoints().filter(c -> !LibraryUnicode.isMark(c)).forEach(out::appendCodePoint);
             return out.toString();
         }
     }
@@ -134,7 +146,7 @@ sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Nor
                 for (int i = 0, n; i < text.length(); i += n) {
                     int c = text.codePointAt(i);
                     n = Character.charCount(c);
-                    if (clean && (c == 0xFFFD || Characters.isControl(c))) continue;
+                    if (clean && (c == 0xFFFD || LibraryUnicode.isControl(c))) continue;
                     if (clean && Characters.isSpace(c)) out.append(' ');
                     else if (spaceIdeographs && Characters.isBertIdeograph(c)) out.append(' ').appendCodePoint(c).append(' ');
                     else out.appendCodePoint(c);
@@ -143,8 +155,7 @@ sealed interface Normalizer permits Normalizer.Sequence, Normalizer.Unicode, Nor
             }
             if (stripAccents) {
                 StringBuilder out = new StringBuilder(text.length());
-                java.text.Normalizer.normalize(text, Form.NFD).codePoints()
-                        .filter(c -> Character.getType(c) != Character.NON_SPACING_MARK).forEach(out::appendCodePoint);
+                new Unicode(Form.NFD).apply(text).codePoints().filter(c -> !LibraryUnicode.isNonspacing(c)).forEach(out::appendCodePoint);
                 text = out.toString();
             }
             return lowercase ? new Lowercase().apply(text) : text;

@@ -6,7 +6,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * SentencePiece's compiled character map, read as Hugging Face does. The map is a Darts double-array trie from UTF-8 to positions in a
+ * SentencePiece's compiled character map, as a normalizer read as Hugging Face does. The map is a Darts double-array trie from UTF-8 to positions in a
  * list of replacements. A grapheme cluster of less than 6 bytes that starts with a key becomes the replacement of the shortest such key;
  * of any other cluster each character is looked up by itself.
  *
@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 final class Precompiled implements Normalizer {
     private static final Pattern CLUSTER = Pattern.compile("\\X");
     private static final int MAX_CLUSTER = 6;
+    static final long NONE = -1;
 
     private final int[] trie;
     private final byte[] replacements;
@@ -42,7 +43,7 @@ final class Precompiled implements Normalizer {
         for (int i = 0; i < text.length(); ) {
             int end = i + 1;
             if (!endsCluster(text, i)) {
-                if (clusters == null) clusters = CLUSTER.matcher(text);
+                if (clusters == null) clusters = CLUSTER.matcher(assigned(text));
                 end = clusters.region(i, text.length()).lookingAt() ? clusters.end() : i + Character.charCount(text.codePointAt(i));
             }
             utf8.clear();
@@ -70,6 +71,19 @@ final class Precompiled implements Normalizer {
         return next < 0x300 && !(c == '\r' && next == '\n');
     }
 
+    /** Java ends a cluster at each unassigned character; only those that are to be ignored do so. They become a letter of as many chars. */
+    private static String assigned(String text) {
+        if (text.codePoints().noneMatch(Precompiled::isOther)) return text;
+        StringBuilder out = new StringBuilder(text.length());
+        text.codePoints().map(c -> !isOther(c) ? c : c < 0x10000 ? 'a' : 0x10000).forEach(out::appendCodePoint);
+        return out.toString();
+    }
+
+    /** Unassigned, but not Default_Ignorable_Code_Point. */
+    private static boolean isOther(int c) {
+        return Character.getType(c) == Character.UNASSIGNED && c != 0x2065 && !(c >= 0xFFF0 && c <= 0xFFF8) && !(c >= 0xE0000 && c <= 0xE0FFF);
+    }
+
     /** Appends the replacement of the shortest key that starts the bytes; false if there is none. */
     private boolean replace(Bytes utf8, Output out) {
         int node = offset(trie[0]);
@@ -87,13 +101,50 @@ final class Precompiled implements Normalizer {
         return false;
     }
 
+    /**
+     * The longest key that starts a text, as SentencePiece itself looks for it.
+     *
+     * @return its length in bytes &lt;&lt; 32 | where its replacement starts, or {@link #NONE}
+     */
+    long longest(byte[] utf8, int from, int to) {
+        long found = NONE;
+        int node = offset(trie[0]);
+        for (int i = from; i < to; i++) {
+            int label = utf8[i] & 0xFF;
+            node ^= label;
+            if (node >= trie.length || (trie[node] & 0x8000_00FF) != label) return found;
+            int unit = trie[node];
+            node ^= offset(unit);
+            if ((unit >> 8 & 1) == 0) continue;
+            if (node >= trie.length) return found;
+            found = (long) (i + 1 - from) << 32 | checked(trie[node] & 0x7FFF_FFFF);
+        }
+        return found;
+    }
+
+    byte[] replacements() {
+        return replacements;
+    }
+
+    /** Where the replacement that starts at a place ends. */
+    int end(int start) {
+        int end = start;
+        while (end < replacements.length && replacements[end] != 0) end++;
+        return end;
+    }
+
+    private int checked(int at) {
+        if (at > replacements.length) throw new TokenizerException("the tokenizer's \"precompiled_charsmap\" is damaged: a replacement is outside");
+        return at;
+    }
+
     /** Non-negative, below 2^30. */
     private static int offset(int unit) {
         return unit >>> 10 << ((unit & 1 << 9) >> 6);
     }
 
     private void append(int at, Output out) {
-        if (at > replacements.length) throw new TokenizerException("the tokenizer's \"precompiled_charsmap\" is damaged: a replacement is outside");
+        checked(at);
         for (int n; at < replacements.length && replacements[at] != 0; at += n) {
             n = Utf8.wellFormedLength(replacements, at, replacements.length);
             if (n == 0) throw new TokenizerException("the tokenizer's \"precompiled_charsmap\" is damaged: a replacement starts within a character");

@@ -17,9 +17,8 @@ import java.util.List;
  * {@code ByteLevel} there is one U+FFFD for each maximal ill-formed subpart, and a run of {@code ByteFallback} bytes that is not UTF-8 as a
  * whole is one U+FFFD a byte.
  *
- * <p>Characters are classified by the Unicode version of the Java runtime; Hugging Face's expressions use the same one as Java 25, but its
- * {@code Punctuation}, {@code BertNormalizer}, {@code StripAccents}, {@code UnicodeScripts} and the normal forms use versions 8 to 10, and do not
- * know some hundred rare characters that came later.
+ * <p>Characters are classified as Hugging Face's library does it, which has tables of several versions of Unicode ({@link LibraryUnicode}); only
+ * {@code UnicodeScripts} has those of the Java runtime, and with them knows newer characters.
  */
 public final class Tokenizer {
     /** A noncharacter of Unicode that marks the character before it; see {@link #guard}. */

@@ -97,7 +97,8 @@ final class TokenizerJson {
             case "WordPiece" -> new WordPiece(vocabulary(vocabulary), node.text("unk_token", "[UNK]"), node.text("continuing_subword_prefix", "##"),
                     node.count("max_input_chars_per_word", 100, Integer.MAX_VALUE));
             case "WordLevel" -> new WordLevel(vocabulary(vocabulary), node.text("unk_token", "<unk>"));
-            default -> throw unsupported("model", type, "BPE, Unigram, WordPiece, WordLevel");
+            case "SentencePiece" -> sentencePiece(node);
+            default -> throw unsupported("model", type, "BPE, Unigram, WordPiece, WordLevel, SentencePiece");
         };
     }
 
@@ -133,6 +134,43 @@ final class TokenizerJson {
         BitSet special = new BitSet();
         addedTokens(tokens).stream().filter(AddedTokens.AddedToken::special).forEach(t -> special.set(t.id()));
         return new Unigram(tokens, scores.toArray(), (int) unknown, node.flag("byte_fallback", false), special);
+    }
+
+    /** Pieces are [text, score, type], without a type where it is normal. */
+    private Model sentencePiece(Node node) {
+        Vocabulary tokens = new Vocabulary();
+        Bytes text = new Bytes(64);
+        Doubles scores = new Doubles(1024);
+        List<SentencePiece.Type> types = new ArrayList<>();
+        reader.position(vocabulary);
+        reader.array(() -> {
+            int[] n = {0};
+            text.clear();
+            types.add(SentencePiece.Type.NORMAL);
+            reader.array(() -> {
+                switch (n[0]++) {
+                    case 0 -> reader.string(text);
+                    case 1 -> scores.add(reader.decimal());
+                    case 2 -> types.set(types.size() - 1, constant(SentencePiece.Type.values(), reader.value()));
+                    default -> throw reader.error("a piece is [\"text\", score, \"type\"]");
+                }
+            });
+            if (n[0] < 2 || text.length == 0) throw reader.error("a piece is [\"text\", score, \"type\"]");
+            tokens.append(text.array, 0, text.length);
+        });
+        tokens.trim();
+        double[] decimals = scores.toArray();
+        float[] floats = new float[decimals.length];
+        for (int i = 0; i < floats.length; i++) floats[i] = (float) decimals[i];
+        return new SentencePiece(constant(SentencePiece.Algorithm.values(), node.text("algorithm", "UNIGRAM")), tokens, floats,
+                types.toArray(SentencePiece.Type[]::new), node.flag("byte_fallback", false));
+    }
+
+    private static <E extends Enum<E>> E constant(E[] all, Object name) {
+        for (E one : all) {
+            if (one.name().equals(name)) return one;
+        }
+        throw new TokenizerException("tokenizer.json: " + name + " is not supported; supported: " + List.of(all));
     }
 
     private Model bpe(Node node, List<PreTokenizer> steps) {
@@ -245,12 +283,28 @@ final class TokenizerJson {
                 yield new Normalizer.Bert(n.flag("clean_text", true), n.flag("handle_chinese_chars", true), n.flag("strip_accents", lowercase), lowercase);
             }
             case "ByteLevel" -> new Normalizer.ByteLevel();
-            default -> throw unsupported("normalizer", n.type(),
-                    "Sequence, NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Replace, Lowercase, Strip, StripAccents, Nmt, BertNormalizer, ByteLevel");
+            case "SentencePiece" -> sentencePieceNormalizer(n);
+            default -> throw unsupported("normalizer", n.type(), "Sequence, NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Replace, Lowercase, Strip,"
+                    + " StripAccents, Nmt, BertNormalizer, ByteLevel, SentencePiece");
         };
     }
 
-    private static Normalizer precompiled(Node n) {
+    private static SentencePieceNormalizer sentencePieceNormalizer(Node n) {
+        Object pieces = n.members.get("user_defined");
+        List<String> userDefined = new ArrayList<>();
+        if (pieces != null) {
+            if (!(pieces instanceof List<?> list)) throw new TokenizerException("tokenizer.json: \"user_defined\" must be an array");
+            for (Object piece : list) {
+                if (!(piece instanceof String s) || s.isEmpty()) throw new TokenizerException("tokenizer.json: \"user_defined\" has a piece that is no text");
+                userDefined.add(s);
+            }
+        }
+        return new SentencePieceNormalizer(new SentencePieceNormalizer.Rules(n.flag("add_dummy_prefix", true), n.flag("treat_whitespace_as_suffix", false),
+                n.flag("remove_extra_whitespaces", true), n.flag("continues", false), n.flag("escape_whitespaces", true)),
+                n.members.get("precompiled_charsmap") == null ? null : precompiled(n), userDefined);
+    }
+
+    private static Precompiled precompiled(Node n) {
         try {
             return new Precompiled(Base64.getDecoder().decode(n.text("precompiled_charsmap", "")));
         } catch (IllegalArgumentException e) {
@@ -265,15 +319,15 @@ final class TokenizerJson {
             case "Sequence" -> n.nodes("pretokenizers").forEach(step -> preTokenizer(step, steps));
             case "Split" -> steps.add(new PreTokenizer.Split(pattern(n), behavior(n, null), n.flag("invert", false)));
             case "ByteLevel" -> steps.add(new PreTokenizer.ByteLevel(n.flag("add_prefix_space", true), n.flag("use_regex", true), true));
-            case "Digits" -> steps.add(chars(Characters::isNumeric,
+            case "Digits" -> steps.add(chars(LibraryUnicode::isNumeric,
                     n.flag("individual_digits", false) ? Spans.Behavior.ISOLATED : Spans.Behavior.CONTIGUOUS));
-            case "Punctuation" -> steps.add(chars(Characters::isPunctuation, behavior(n, Spans.Behavior.ISOLATED)));
+            case "Punctuation" -> steps.add(chars(LibraryUnicode::isPunctuation, behavior(n, Spans.Behavior.ISOLATED)));
             // of Rust's regex crate, not of Oniguruma: its \w has the zero-width joiners
             case "Whitespace" -> steps.add(new PreTokenizer.Split(new Spans.Finder.Regex(Pattern.compile("\\w+|[^\\w\\s]+", Pattern.UNICODE_CHARACTER_CLASS)), Spans.Behavior.REMOVED, true));
             case "WhitespaceSplit" -> steps.add(chars(Characters::isSpace, Spans.Behavior.REMOVED));
             case "BertPreTokenizer" -> {
                 steps.add(chars(Characters::isSpace, Spans.Behavior.REMOVED));
-                steps.add(chars(Characters::isPunctuation, Spans.Behavior.ISOLATED));
+                steps.add(chars(LibraryUnicode::isPunctuation, Spans.Behavior.ISOLATED));
             }
             case "UnicodeScripts" -> steps.add(new PreTokenizer.UnicodeScripts());
             case "FixedLength" -> steps.add(new PreTokenizer.FixedLength(Math.max(1, n.count("length", 5, Integer.MAX_VALUE))));
@@ -354,8 +408,12 @@ final class TokenizerJson {
             case "Strip" -> new Decoder.Strip(character(n, "content", " "), n.count("start", 0, 1024), n.count("stop", 0, 1024));
             case "WordPiece" -> new Decoder.WordPiece(n.text("prefix", "##"), n.flag("cleanup", true));
             case "BPEDecoder" -> new Decoder.Bpe(n.text("suffix", "</w>"));
+            case "SentencePiece" -> new Decoder.SentencePiece(n.text("unk_piece", null), content(n, "unk_surface"), n.flag("add_dummy_prefix", true),
+                    n.flag("remove_extra_whitespaces", true), n.flag("byte_fallback", false));
+            case "Denormalize" -> new Decoder.Denormalize(sentencePieceNormalizer(n));
             case "CTC" -> new Decoder.Ctc(n.text("pad_token", "<pad>"), n.text("word_delimiter_token", "|"), n.flag("cleanup", true));
-            default -> throw unsupported("decoder", n.type(), "Sequence, ByteLevel, ByteFallback, Fuse, Replace, Metaspace, Strip, WordPiece, BPEDecoder, CTC");
+            default -> throw unsupported("decoder", n.type(), "Sequence, ByteLevel, ByteFallback, Fuse, Replace, Metaspace, Strip, WordPiece, BPEDecoder, CTC,"
+                    + " SentencePiece, Denormalize");
         };
     }
 

@@ -16,6 +16,11 @@ final class Utf8 {
         return n;
     }
 
+    /** Length in bytes of a character with this first byte, 0 if there is none. */
+    static int length(byte lead) {
+        return sequenceLength(lead & 0xFF);
+    }
+
     /** The well-formed character of {@code n} bytes at {@code i}. */
     static int codePoint(byte[] s, int i, int n) {
         int c = n == 1 ? s[i] : s[i] & 0x7F >> n;

@@ -17,7 +17,7 @@ final class RandomText {
     static String torture() {
         StringBuilder s = new StringBuilder();
         for (int c = 0; c <= 0x10FFFF; c++) {
-            if (Character.isSurrogate((char) c) && c < 0x10000 || c > 0x3500 && c < 0xA000 || c > 0xAC80 && c < 0xD780 || c > 0x17100 && c < 0x18700 || c > 0x20100 && c < 0xE0000 || c > 0xE0200 && c < 0x10FF00 || isNewer(c)) continue;
+            if (Character.isSurrogate((char) c) && c < 0x10000 || c > 0x3500 && c < 0xA000 || c > 0xAC80 && c < 0xD780 || c > 0x17100 && c < 0x18700 || c > 0x20100 && c < 0xE0000 || c > 0xE0200 && c < 0x10FF00) continue;
             s.appendCodePoint(c);
             if (c % 7 == 0) s.append(c % 2 == 0 ? " " : "a");
             if (c % 61 == 0) s.append('\n');
@@ -37,18 +37,10 @@ final class RandomText {
                 case 2 -> s.append((char) random.nextInt(0x20, 0x7F));
                 default -> {
                     int c = random.nextInt(5) == 0 ? random.nextInt(0x110000) : random.nextInt(0x3100);
-                    if (Character.isDefined(c) && !isNewer(c) && !(c >= 0xD800 && c < 0xE000)) s.appendCodePoint(c);
+                    if (!(c >= 0xD800 && c < 0xE000)) s.appendCodePoint(c);
                 }
             }
         }
         return s.toString();
-    }
-
-    /** Some tables of the other side are of Unicode 8: fewer marks, compositions and punctuation, and some Vedic letters are marks. */
-    private static boolean isNewer(int c) {
-        return c > 0x700 && (Characters.isMark(c) || c >= 0x1CD0 && c < 0x1D00)
-                || c > 0x600 && Characters.isPunctuation(c) && (c < 0x2000 || c > 0x206F && c < 0x3000 || c > 0xFFFF)
-                || c == 0x8E2 || c == 0x890 || c == 0x891 || c == 0x110CD || c >= 0x13430 && c < 0x13440 || c >= 0x16D63 && c < 0x16D6B
-                || c == 0x166D || c == 0x32FF || c >= 0xA7F1 && c < 0xA7F5 || c >= 0x10781 && c < 0x107BB || c >= 0x1CCD6 && c < 0x1CCFA || c >= 0x1E030 && c < 0x1E090 || c >= 0x1FBF0 && c < 0x1FBFA;
     }
 }

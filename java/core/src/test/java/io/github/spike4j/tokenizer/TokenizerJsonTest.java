@@ -10,8 +10,11 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.Collections;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Files that are wrong or hostile: one exception with a clear message, nothing else. */
@@ -65,7 +68,8 @@ class TokenizerJsonTest {
     /** Bytes changed, cut out, doubled, and whole parts exchanged in files of all families; -Dspike4j.mutations=100000 is the long round. */
     @Test
     void randomDamage() {
-        byte[][] seeds = FamiliesTest.families().map(f -> ((String) f.get()[1]).getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
+        byte[][] seeds = Stream.concat(FamiliesTest.families().map(f -> (String) f.get()[1]), Stream.of("UNIGRAM", "BPE", "WORD", "CHAR").map(TokenizerJsonTest::sentencePiece))
+                .map(f -> f.getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
         SplittableRandom random = new SplittableRandom(6);
         int read = 0;
         int rounds = Integer.getInteger("spike4j.mutations", 2_000);
@@ -86,6 +90,34 @@ class TokenizerJsonTest {
             }
         }
         assertTrue(read > rounds / 20, read + " were read: the changes are too coarse");
+    }
+
+    /** All of SentencePiece's components; what they do, the tests of the module convert show. */
+    private static String sentencePiece(String algorithm) {
+        // the root's child A, its value, and the text
+        ByteBuffer map = ByteBuffer.allocate(18).order(ByteOrder.LITTLE_ENDIAN).putInt(12).putInt(64 << 10).putInt('A' | 1 << 8 | 3 << 10).putInt(1 << 31).put((byte) 'e');
+        return """
+                {"normalizer":{"type":"SentencePiece","precompiled_charsmap":"%s","add_dummy_prefix":true,"treat_whitespace_as_suffix":false,
+                "remove_extra_whitespaces":true,"escape_whitespaces":true,"continues":false,"user_defined":["naïve","\u2581\u2581"]},
+                "pre_tokenizer":{"type":"Metaspace","replacement":"\u2581","prepend_scheme":"first","split":false},
+                "decoder":{"type":"Sequence","decoders":[{"type":"SentencePiece","unk_piece":"<unk>","unk_surface":" ? ","byte_fallback":true},
+                {"type":"Denormalize","add_dummy_prefix":false,"remove_extra_whitespaces":false,"escape_whitespaces":false}]},"added_tokens":[{"id":0,"content":"<unk>","normalized":false,"special":true}],
+                "model":{"type":"SentencePiece","algorithm":"%s","byte_fallback":false,"vocab":[["<unk>",0,"UNKNOWN"],["\u2581",-3.5],["t",-3],["h",-3],["th",-1],
+                ["he",-1,"UNUSED"],["e",-2],["\u2581the",-0.5],["naïve",0,"USER_DEFINED"],["\u2581\u2581",0,"USER_DEFINED"],["<0x41>",0,"BYTE"],["hi",-2.5,"UNUSED"]]}}"""
+                .formatted(Base64.getEncoder().encodeToString(map.array()), algorithm);
+    }
+
+    @Test
+    void sentencePieceIsRead() {
+        Tokenizer t = SharedData.parse(sentencePiece("BPE"));
+        assertEquals("the the", t.decode(t.encode("the  thA", false), false));
+        assertFails("[\"text\", score, \"type\"]", "{\"model\":{\"type\":\"SentencePiece\",\"vocab\":[[\"a\"]]}}");
+        assertFails("[\"text\", score, \"type\"]", "{\"model\":{\"type\":\"SentencePiece\",\"vocab\":[[\"\",1]]}}");
+        assertFails("ODD is not supported; supported: [NORMAL, ", "{\"model\":{\"type\":\"SentencePiece\",\"vocab\":[[\"a\",0,\"ODD\"]]}}");
+        assertFails("ODD is not supported; supported: [UNIGRAM, BPE, WORD, CHAR]", "{\"model\":{\"type\":\"SentencePiece\",\"algorithm\":\"ODD\",\"vocab\":[[\"a\",0]]}}");
+        assertFails("a piece that is no text", "{\"normalizer\":{\"type\":\"SentencePiece\",\"user_defined\":[\"\"]}," + MODEL + "}");
+        TokenizerException e = assertThrows(TokenizerException.class, () -> SharedData.parse("{\"model\":{\"type\":\"SentencePiece\",\"vocab\":[[\"a\",0]]}}").encode("b", false));
+        assertTrue(e.getMessage().contains("no unknown piece"), e.getMessage());
     }
 
     private static byte[] mutate(byte[] file, byte[][] seeds, SplittableRandom random) {
@@ -137,7 +169,9 @@ class TokenizerJsonTest {
             }
             map.put("abc\0漢字\0".getBytes(StandardCharsets.UTF_8));
             try {
-                new Precompiled(map.array()).apply(text);
+                Precompiled charsMap = new Precompiled(map.array());
+                new SentencePieceNormalizer(new SentencePieceNormalizer.Rules(true, false, true, false, true), charsMap, List.of("ﬁ")).apply(text);
+                charsMap.apply(text);
             } catch (TokenizerException e) {
                 assertTrue(e.getMessage().contains("precompiled_charsmap") || e.getMessage().contains("normalizer makes more"), e.getMessage());
             }

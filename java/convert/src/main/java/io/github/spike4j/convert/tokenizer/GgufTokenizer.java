@@ -90,7 +90,7 @@ public final class GgufTokenizer {
         var pieces = new ArrayList<Piece>();
         int bytes = 0;
         for (int id = 0; id < tokens.length; id++) {
-            pieces.add(new Piece(text(id), scores[id], types[id]));
+            pieces.add(new Piece(text(id), scores[id], bpe ? merged(text(id), types[id]) : types[id]));
             bytes += types[id] == Type.BYTE ? 1 : 0;
         }
         var charsmap = metadata.integers(PREFIX + "precompiled_charsmap");
@@ -98,9 +98,15 @@ public final class GgufTokenizer {
         for (int i = 0; i < map.length; i++) {
             map[i] = (byte) charsmap[i];
         }
-        var rules = new Rules(map, flag("add_space_prefix", true) ? Prefix.PARTS : Prefix.NONE, flag("remove_extra_whitespaces", false), true);
-        var translated = new SentencePieces(file, pieces, model, bytes == 256, rules);
-        return translated.translate(TokenizerSource.Kind.GGUF, policy, stripped(translated.added()), chatTemplates());
+        var rules = new Rules(map, flag("add_space_prefix", true) ? Prefix.PARTS : Prefix.NONE, false,
+                flag("remove_extra_whitespaces", false), true, new byte[0]);
+        return new SentencePieces(file, pieces, model, bytes == 256, rules, null)
+                .translate(TokenizerSource.Kind.GGUF, policy, stripped(added()), chatTemplates());
+    }
+
+    /** As llama.cpp has it, an unused piece is merged like others, and a user-defined one too where it was not cut out of the raw text. */
+    private static Type merged(String text, Type type) {
+        return type == Type.UNUSED || type == Type.USER_DEFINED && text.contains("▁") ? Type.NORMAL : type;
     }
 
     /** The first converters wrote no types. */

@@ -28,12 +28,13 @@ final class SentencePieceModel {
     private String bosPiece = "<s>";
     private String eosPiece = "</s>";
     private String padPiece = "<pad>";
+    private String unkSurface = " \u2047 ";
 
-    // NormalizerSpec
-    private byte[] charsmap = new byte[0];
-    private boolean dummyPrefix = true;
-    private boolean collapses = true;
-    private boolean escapes = true;
+    private Normalization normalizer = new Normalization(new byte[0], true, true, true);
+    private Normalization denormalizer = new Normalization(new byte[0], false, false, false);
+
+    /** NormalizerSpec. */
+    private record Normalization(byte[] charsmap, boolean dummyPrefix, boolean collapses, boolean escapes) { }
 
     private SentencePieceModel(String file) {
         this.file = file;
@@ -49,23 +50,24 @@ final class SentencePieceModel {
             switch (field) {
                 case 1 -> pieces.add(piece(in.message()));
                 case 2 -> trainer(in.message());
-                case 3 -> normalizer(in.message());
+                case 3 -> normalizer = normalization(in.message());
+                case 5 -> denormalizer = normalization(in.message());
                 default -> in.skip();
             }
         }
         if (pieces.isEmpty()) {
             throw new ConversionException(file + ": no SentencePiece model: it has no pieces");
         }
-        if (modelType != 1 && modelType != 2) {
-            throw new ConversionException(file + ": SentencePiece model type " + modelType + " is not supported; supported are unigram (1) and BPE (2)");
+        var models = Model.values();
+        if (modelType < 1 || modelType > models.length) {
+            throw new ConversionException(file + ": SentencePiece model type " + modelType + " is not supported; supported are unigram (1), BPE (2),"
+                    + " word (3) and char (4)");
         }
-        if (suffix) {
-            throw new ConversionException(file + ": treat_whitespace_as_suffix is not supported; tokenizer.json cannot tell it");
-        }
-        boolean prefixed = dummyPrefix && settings.flag("add_prefix_space", true);
-        var model = new SentencePieces(file, pieces, modelType == 1 ? Model.UNIGRAM : Model.BPE, byteFallback, new Rules(charsmap,
-                !prefixed ? Prefix.NONE : settings.flag("legacy", true) || !escapes ? Prefix.PARTS : Prefix.TEXT, collapses, escapes));
-        var added = settings.added(model.added());
+        boolean prefixed = normalizer.dummyPrefix && settings.flag("add_prefix_space", true);
+        var prefix = !prefixed ? Prefix.NONE : settings.flag("legacy", true) || !normalizer.escapes || suffix ? Prefix.PARTS : Prefix.TEXT;
+        var model = new SentencePieces(file, pieces, models[(int) modelType - 1], byteFallback, new Rules(normalizer.charsmap, prefix, suffix,
+                normalizer.collapses, normalizer.escapes, denormalizer.charsmap), unkSurface);
+        var added = settings.added(model.control());
         int bos = model.id(bosPiece, Type.CONTROL);
         int eos = model.id(eosPiece, Type.CONTROL);
         var policy = settings.policy(added, new TokenizerPolicy(bos, eos < 0 ? new int[0] : new int[] {eos}, bos >= 0, bos < 0,
@@ -94,6 +96,7 @@ final class SentencePieceModel {
                 case 3 -> modelType = in.integer();
                 case 24 -> suffix = in.bool();
                 case 35 -> byteFallback = in.bool();
+                case 44 -> unkSurface = in.string();
                 case 46 -> bosPiece = in.string();
                 case 47 -> eosPiece = in.string();
                 case 48 -> padPiece = in.string();
@@ -102,7 +105,11 @@ final class SentencePieceModel {
         }
     }
 
-    private void normalizer(Protobuf in) {
+    private static Normalization normalization(Protobuf in) {
+        byte[] charsmap = new byte[0];
+        boolean dummyPrefix = true;
+        boolean collapses = true;
+        boolean escapes = true;
         for (int field; (field = in.next()) != 0; ) {
             switch (field) {
                 case 2 -> charsmap = in.bytes();
@@ -112,5 +119,6 @@ final class SentencePieceModel {
                 default -> in.skip();
             }
         }
+        return new Normalization(charsmap, dummyPrefix, collapses, escapes);
     }
 }

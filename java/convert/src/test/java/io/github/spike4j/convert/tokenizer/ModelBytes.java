@@ -4,11 +4,15 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** Writes SentencePiece models by hand: protocol buffers' wire format and the field numbers of sentencepiece_model.proto. */
 final class ModelBytes {
     static final int UNIGRAM = 1;
     static final int BPE = 2;
+    static final int WORD = 3;
+    static final int CHAR = 4;
 
     static final int NORMAL = 1;
     static final int UNKNOWN = 2;
@@ -51,8 +55,41 @@ final class ModelBytes {
         return this;
     }
 
-    ModelBytes charsmap(byte[] map) {
-        bytes(normalizer, 2, map);
+    /**
+     * A character map in the layout of Darts-clone: the children of a node are in a block of 256 units of its own.
+     *
+     * @param replacements by text
+     */
+    ModelBytes charsmap(Map<String, String> replacements) {
+        var nodes = new TreeMap<String, Integer>(Map.of("", 0)); // ISO-8859-1 of the bytes so far, to the block of the children
+        var texts = new ByteArrayOutputStream();
+        var values = new TreeMap<String, Integer>();
+        replacements.forEach((from, to) -> {
+            var key = new String(from.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
+            for (int n = 1; n <= key.length(); n++) {
+                nodes.putIfAbsent(key.substring(0, n), nodes.size());
+            }
+            values.put(key, texts.size());
+            texts.writeBytes((to + "\0").getBytes(StandardCharsets.UTF_8));
+        });
+        int units = 256 * (nodes.size() + 1);
+        var map = ByteBuffer.allocate(4 + 4 * units + texts.size()).order(ByteOrder.LITTLE_ENDIAN).putInt(4 * units);
+        nodes.forEach((text, number) -> {
+            int block = 256 * (number + 1);
+            int label = text.isEmpty() ? 0 : text.charAt(text.length() - 1);
+            int at = text.isEmpty() ? 0 : 256 * (nodes.get(text.substring(0, text.length() - 1)) + 1) ^ label;
+            map.putInt(4 + 4 * at, label | (values.containsKey(text) ? 1 << 8 : 0) | (at ^ block) << 10);
+            if (values.containsKey(text)) {
+                map.putInt(4 + 4 * block, values.get(text) | 1 << 31);
+            }
+        });
+        map.position(4 + 4 * units).put(texts.toByteArray());
+        bytes(normalizer, 2, map.array());
+        return this;
+    }
+
+    ModelBytes unkSurface(String text) {
+        bytes(trainer, 44, text.getBytes(StandardCharsets.UTF_8));
         return this;
     }
 

@@ -7,17 +7,18 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,15 +27,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 import io.github.spike4j.convert.ConversionException;
 
 /**
- * Small models of random pieces: the ids of the translation against SentencePiece's own rules, written down naively, and against Hugging
- * Face's library reading the translation.
+ * Small models: of random pieces, against SentencePiece's rules written down naively; and made to show what is special, against what
+ * SentencePiece itself (0.1.97) does with the same files.
  */
 class SentencePieceTest {
     private static final String SPACE = "▁";
     private static final String ALPHABET = "abcé日" + SPACE;
-
-    @TempDir
-    static Path cache;
 
     @TempDir
     Path folder;
@@ -109,18 +107,18 @@ class SentencePieceTest {
         /** unigram_model: the path of the best sum of scores; an uncovered character costs 10 more than the worst piece. */
         int[] unigram(String normalized) {
             int n = normalized.length();
-            double unknown = scores.values().stream().mapToDouble(s -> s).min().orElseThrow() - 10;
-            var best = new double[n + 1];
+            float unknown = (float) scores.values().stream().mapToDouble(s -> s).min().orElseThrow() - 10;
+            var best = new float[n + 1];
             var from = new int[n + 1];
-            Arrays.fill(best, Double.NEGATIVE_INFINITY);
+            Arrays.fill(best, Float.NEGATIVE_INFINITY);
             best[0] = 0;
             for (int i = 0; i < n; i += Character.charCount(normalized.codePointAt(i))) {
                 int one = i + Character.charCount(normalized.codePointAt(i));
                 for (int j = one; j <= n; j++) {
                     var score = scores.get(normalized.substring(i, j));
-                    double path = best[i] + (score != null ? score : j == one ? unknown : Double.NEGATIVE_INFINITY);
+                    double path = score != null ? (double) best[i] + score : j == one ? best[i] + unknown : Double.NEGATIVE_INFINITY;
                     if (path > best[j]) {
-                        best[j] = path;
+                        best[j] = (float) path;
                         from[j] = i;
                     }
                 }
@@ -196,13 +194,9 @@ class SentencePieceTest {
         for (int round = 0; round < 20; round++) {
             var m = trained(random, bytes);
             var source = open(m.file.rules(prefix, collapses, true).bytes());
-            try (var theirs = HuggingFace.open(source.json(), cache)) {
-                for (int i = 0; i < 300; i++) {
-                    var text = text(random);
-                    var expected = m.bpe(normalize(text, prefix, collapses));
-                    assertArrayEquals(expected, source.encode(text, false, true), "[" + text + "]");
-                    assertArrayEquals(Arrays.stream(expected).asLongStream().toArray(), theirs.encode(text, false, false).getIds(), "[" + text + "]");
-                }
+            for (int i = 0; i < 300; i++) {
+                var text = text(random);
+                assertArrayEquals(m.bpe(normalize(text, prefix, collapses)), source.encode(text, false, true), "[" + text + "]");
             }
         }
     }
@@ -228,13 +222,9 @@ class SentencePieceTest {
                 }
             }
             var source = open(m.file.rules(prefix, collapses, true).bytes());
-            try (var theirs = HuggingFace.open(source.json(), cache)) {
-                for (int i = 0; i < 300; i++) {
-                    var text = text(random);
-                    var expected = m.unigram(normalize(text, prefix, collapses));
-                    assertArrayEquals(expected, source.encode(text, false, true), "[" + text + "]");
-                    assertArrayEquals(Arrays.stream(expected).asLongStream().toArray(), theirs.encode(text, false, false).getIds(), "[" + text + "]");
-                }
+            for (int i = 0; i < 300; i++) {
+                var text = text(random);
+                assertArrayEquals(m.unigram(normalize(text, prefix, collapses)), source.encode(text, false, true), "[" + text + "]");
             }
         }
     }
@@ -311,32 +301,154 @@ class SentencePieceTest {
         assertEquals(Map.of("default", "own", "rag", "docs"), open(file.bytes()).chatTemplates());
     }
 
-    /** A map that makes A an a: one key in a double array, as SentencePiece writes it. */
-    @Test
-    void charsmap() throws IOException {
-        var map = ByteBuffer.allocate(4 + 4 * 512 + 2).order(ByteOrder.LITTLE_ENDIAN);
-        map.putInt(4 * 512);
-        map.putInt(4, 256 << 10); // the root's children are at 256 ^ label
-        map.putInt(4 + 4 * (256 ^ 'A'), 'A' | 1 << 8 | 1 << 10); // a leaf, its value at its own place ^ 1
-        map.putInt(4 + 4 * (256 ^ 'A' ^ 1), 0); // the text at offset 0
-        map.put(4 + 4 * 512, (byte) 'a');
-        var m = Model.of(ModelBytes.UNIGRAM, false).normal("a", -1).normal("▁", -2).normal("▁a", -2.5f);
-        var source = open(m.file.charsmap(map.array()).rules(true, false, true).bytes());
-        assertEquals(List.of("▁a", "a", "▁a"), tokens(source, "Aa A"));
-        try (var theirs = HuggingFace.open(source.json(), cache)) {
-            assertArrayEquals(new long[] {5, 3, 5}, theirs.encode("Aa A", false, false).getIds());
-        }
+    /** Models that show what is special; what SentencePiece makes of texts is in {@link #VECTORS}. */
+    private static Map<String, ModelBytes> models() {
+        var models = new LinkedHashMap<String, ModelBytes>();
+        models.put("unigram", base(ModelBytes.UNIGRAM).piece("<x>", 0, ModelBytes.USER_DEFINED).piece("▁▁", 0, ModelBytes.USER_DEFINED)
+                .piece("a b", 0, ModelBytes.USER_DEFINED).piece("Ab", 0, ModelBytes.USER_DEFINED).piece("<0x61>", -3, ModelBytes.NORMAL).piece("ba", 0, ModelBytes.UNUSED)
+                .charsmap(CHARSMAP).rules(true, true, true));
+        models.put("unigram, spaces kept", base(ModelBytes.UNIGRAM).piece("▁▁", 0, ModelBytes.USER_DEFINED).byteFallback().charsmap(CHARSMAP).rules(true, false, true));
+        models.put("unigram, raw", base(ModelBytes.UNIGRAM).piece(" a", -1, ModelBytes.NORMAL).unkSurface("<?>").rules(false, true, false));
+        models.put("bpe", base(ModelBytes.BPE).piece("<x>", 0, ModelBytes.USER_DEFINED).piece("▁▁", 0, ModelBytes.USER_DEFINED)
+                .piece("▁b", 0, ModelBytes.USER_DEFINED).piece("xy", -1, ModelBytes.NORMAL).piece("xyz", -2, ModelBytes.NORMAL).byteFallback().rules(true, true, true));
+        models.put("bpe, equal scores", base(ModelBytes.BPE).piece("ba", -3, ModelBytes.NORMAL).piece("aa", -3, ModelBytes.NORMAL).piece("bb", -3, ModelBytes.NORMAL)
+                .rules(true, false, true));
+        models.put("bpe, unused", base(ModelBytes.BPE).piece("aba", -1, ModelBytes.UNUSED).piece("ba", -2, ModelBytes.UNUSED).rules(true, false, true));
+        models.put("suffix", base(ModelBytes.BPE).piece("a▁", -1, ModelBytes.NORMAL).trainer(24, 1).rules(true, true, true));
+        models.put("word", base(ModelBytes.WORD).rules(true, true, true));
+        models.put("char", base(ModelBytes.CHAR).piece("ba", 0, ModelBytes.USER_DEFINED).rules(true, true, true));
+        return models;
     }
 
-    /** Unused pieces of a unigram model are passed over; in BPE they would have to be taken apart again. */
+    /** Keys of one character and of two, one of which starts the other; a space, and nothing. */
+    private static final Map<String, String> CHARSMAP = new TreeMap<>(Map.of("A", "a", "e", "b", "e\u0301", "ab", "\u3000", " ", "\u200b", "", "ﬁ", "a b"));
+
+    private static ModelBytes base(int type) {
+        return new ModelBytes(type).piece("<unk>", 0, ModelBytes.UNKNOWN).piece("<s>", 0, ModelBytes.CONTROL).piece("▁", -4, ModelBytes.NORMAL)
+                .piece("a", -4.5f, ModelBytes.NORMAL).piece("b", -5, ModelBytes.NORMAL).piece("▁a", -3, ModelBytes.NORMAL).piece("ab", -3, ModelBytes.NORMAL);
+    }
+
+    /** A text (or -), its ids, and the text that these are; what is not printable is as \\u0000. */
+    private static final String VECTORS = """
+            unigram:
+              [  a  b ] = 5 2 4 = [a b]
+              [ <x>  a] = 2 7 5 = [<x> a]
+              [a▁▁b] = 5 8 4 = [a  b]
+              [ ▁▁ a] = 8 8 3 = [   a]
+              [a b] = 5 2 4 = [a b]
+              [xa bx] = 2 0 3 2 4 0 = [ ⁇ a b ⁇ ]
+              [Ab] = 2 10 = [Ab]
+              [Aba] = 2 10 3 = [Aba]
+              [e\\u0301ea] = 2 6 4 3 = [abba]
+              [\\u3000\\u3000a\\u3000 b\\u3000] = 5 2 4 = [a b]
+              [\\u200b a] = 5 = [a]
+              [aﬁb] = 5 3 2 4 4 = [aa bb]
+              [zz<0x61>z] = 2 0 11 0 = [ ⁇ <0x61> ⁇ ]
+              [baba] = 2 4 6 3 = [baba]
+              [<s>a<unk>] = 2 0 3 0 = [ ⁇ a ⁇ ]
+              [   ] =  = []
+              [\\u3000] =  = []
+              - = 3 7 11 0 2 = [a<x><0x61> ⁇  ]
+              - = 2 6 10 0 9 4 0 = [abAb ⁇ a bb ⁇ ]
+              - = 7 7 2 = [<x><x> ]
+            unigram, spaces kept:
+              [  a  b ] = 7 5 7 4 2 = [  a  b ]
+              [\\u3000\\u3000a] = 7 5 = [  a]
+              [é🙂a] = 2 203 177 248 167 161 138 3 = [é🙂a]
+              [e\\u0301\\u0301] = 2 6 212 137 = [ab\\u0301]
+              - = 134 52 168 87 = [~,\\ufffdO]
+              - = 211 209 39 = [\\ufffd\\ufffd\\u001f]
+              - = 65 164 243 = [9\\ufffd\\ufffd]
+              - = 3 234 158 137 73 3 2 = [a▁Aa ]
+              - = 3 235 137 3 2 = [a\\ufffd\\ufffda ]
+              - = 3 235 137 138 263 203 177 3 2 = [a\\u3042\\ufffdéa ]
+              - = 3 40 248 167 161 3 2 = [a \\ufffd\\ufffd\\ufffda ]
+              - = 3 245 168 136 3 2 = [a\\ufffd\\ufffd\\ufffda ]
+              - = 3 234 138 234 138 180 3 2 = [a\\ufffd\\ufffd\\u20aca ]
+            unigram, raw:
+              [  a  ab ] = 3 7 4 = [a ab]
+              [z a z] = 0 7 0 = [<?> a<?>]
+              - = 3 6 5 6 3 2 = [aab aaba ]
+              - = 0 3 4 3 6 7 = [<?>abaab a]
+              - = 6 7 5 2 5 0 = [ab a a  a<?>]
+            bpe:
+              [  a  b ] = 5 9 = [a b]
+              [ <x>  b] = 2 7 9 = [<x> b]
+              [xyz] = 2 11 = [xyz]
+              [xya] = 2 10 3 = [xya]
+              [z xy z] = 2 134 2 10 2 134 = [z xy z]
+              [▁▁ a] = 8 8 3 = [   a]
+              - = 67 190 243 34 = [7\\ufffd\\ufffd\\u0016]
+              - = 7 241 133 120 99 241 244 = [<x>\\ufffdylW\\ufffd\\ufffd]
+              - = 78 119 78 200 8 33 = [BkB\\ufffd  \\u0015]
+              - = 3 238 162 141 77 3 2 = [a▁Aa ]
+              - = 3 239 141 3 2 = [a\\ufffd\\ufffda ]
+              - = 3 239 141 142 267 207 181 3 2 = [a\\u3042\\ufffdéa ]
+              - = 3 44 252 171 165 3 2 = [a \\ufffd\\ufffd\\ufffda ]
+              - = 3 249 172 140 3 2 = [a\\ufffd\\ufffd\\ufffda ]
+              - = 3 238 142 238 142 184 3 2 = [a\\ufffd\\ufffd\\u20aca ]
+            bpe, equal scores:
+              [aabba] = 5 6 7 = [aabba]
+              [bab] = 2 7 4 = [bab]
+              [abab] = 5 7 4 = [abab]
+              [aaabbb] = 5 8 9 4 = [aaabbb]
+              - = 7 5 6 5 3 9 5 = [ba aab aabb a]
+              - = 0 4 7 = [ ⁇ bba]
+              - = 5 9 6 7 3 9 = [abbabbaabb]
+            bpe, unused:
+              [aba] = 2 3 4 3 = [aba]
+              [abaab] = 2 3 4 3 6 = [abaab]
+              [baba] = 2 4 3 4 3 = [baba]
+              - = 8 8 4 3 8 3 = [babababaa]
+              - = 8 5 3 = [ba aa]
+              - = 0 7 8 = [ ⁇ ababa]
+            suffix:
+              [  a  b ] = 7 4 2 = [a b ]
+              [ab a] = 6 2 7 = [ab a ]
+              [a] = 7 = [a ]
+              - = 7 0 4 7 3 0 0 = [a  ⁇ ba a ⁇  ⁇ ]
+              - = 6 5 4 7 = [ab aba ]
+              - = 3 7 0 3 4 = [aa  ⁇ ab]
+            word:
+              [a ab  b] = 5 0 = [a ⁇ ]
+              [ab a a x y] = 0 5 5 0 = [ ⁇  a a ⁇ ]
+              [x y] = 0 = [ ⁇ ]
+              - = 3 0 6 4 = [a ⁇ abb]
+              - = 2 0 0 0 4 5 = [ ⁇  ⁇  ⁇ b a]
+              - = 0 2 5 5 3 = [ ⁇   a aa]
+            char:
+              [abab a] = 2 3 7 4 2 3 = [abab a]
+              [bab  xya] = 2 7 4 2 0 3 = [bab  ⁇ a]
+              - = 3 0 6 4 = [a ⁇ abb]
+              - = 2 0 0 0 4 5 = [ ⁇  ⁇  ⁇ b a]
+              - = 7 7 0 2 5 = [baba ⁇   a]
+            """;
+
     @Test
-    void unused() throws IOException {
-        var unigram = Model.of(ModelBytes.UNIGRAM, false).normal("a", -1).normal("b", -2).normal("▁", -3);
-        unigram.special("ab", ModelBytes.UNUSED);
-        assertEquals(List.of("▁", "a", "b"), tokens(open(unigram.file.rules(true, false, true).bytes()), "ab"));
-        var bpe = Model.of(ModelBytes.BPE, false).normal("a", -1).normal("b", -2);
-        bpe.special("ab", ModelBytes.UNUSED);
-        fails(bpe.file.bytes(), "\"ab\" is unused");
+    void vectors() throws IOException {
+        TokenizerSource source = null;
+        int compared = 0;
+        for (var line : VECTORS.lines().toList()) {
+            if (!line.startsWith(" ")) {
+                source = open(models().get(line.substring(0, line.length() - 1)).bytes());
+                continue;
+            }
+            var parts = Arrays.stream(line.strip().split(" = ", -1)).map(part -> UNICODE.matcher(part).replaceAll(m -> Character.toString(Integer.parseInt(m.group(1), 16)))).toList();
+            int[] ids = Arrays.stream(parts.get(1).split(" ")).filter(id -> !id.isEmpty()).mapToInt(Integer::parseInt).toArray();
+            if (!parts.get(0).equals("-")) {
+                assertArrayEquals(ids, source.encode(unquoted(parts.get(0)), false, false), line);
+            }
+            assertEquals(unquoted(parts.get(2)), source.decode(ids), line);
+            compared++;
+        }
+        assertEquals(83, compared);
+    }
+
+    private static final Pattern UNICODE = Pattern.compile("\\\\u(\\p{XDigit}{4})");
+
+    /** Without the brackets. */
+    private static String unquoted(String text) {
+        return text.substring(1, text.length() - 1);
     }
 
     @Test
@@ -344,14 +456,13 @@ class SentencePieceTest {
         fails(new byte[] {'\n'}, "damaged");
         fails(new byte[] {'\n', 5, 1, 2}, "a length of 5 with 2 bytes left");
         fails(new byte[] {'\n', (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, 1}, "a length of");
-        fails(new ModelBytes(3).piece("a", 0, ModelBytes.NORMAL).bytes(), "model type 3", "unigram (1) and BPE (2)");
+        fails(new ModelBytes(5).piece("a", 0, ModelBytes.NORMAL).bytes(), "model type 5", "unigram (1), BPE (2), word (3) and char (4)");
         fails(new ModelBytes(ModelBytes.BPE).piece("a", 0, ModelBytes.NORMAL).piece("a", 0, ModelBytes.NORMAL).bytes(), "piece 1 is the same as piece 0");
         fails(new ModelBytes(ModelBytes.BPE).piece("a", 0, 9).bytes(), "token type 9");
         fails(new ModelBytes(ModelBytes.BPE).piece("", 0, ModelBytes.NORMAL).bytes(), "piece 0 has 0 characters");
         fails(new ModelBytes(ModelBytes.BPE).piece("a".repeat(1025), 0, ModelBytes.NORMAL).bytes(), "1025 characters");
         fails(new ModelBytes(ModelBytes.BPE).piece("a", Float.NaN, ModelBytes.NORMAL).bytes(), "not a number");
         fails(new ModelBytes(ModelBytes.UNIGRAM).piece("a", 0, ModelBytes.NORMAL).bytes(), "unknown");
-        fails(new ModelBytes(ModelBytes.BPE).piece("a", 0, ModelBytes.NORMAL).trainer(24, 1).bytes(), "treat_whitespace_as_suffix");
     }
 
     private void fails(byte[] model, String... words) throws IOException {
