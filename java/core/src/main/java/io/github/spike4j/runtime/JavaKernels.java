@@ -53,8 +53,13 @@ public class JavaKernels extends Kernels {
         }
 
         float[] weights(int n) {
-            return weights.length >= n ? weights : (weights = new float[n]);
+            return weights.length >= n ? weights : (weights = new float[grown(n)]);
         }
+    }
+
+    /** Room for one more position each token: it doubles. */
+    static int grown(int n) {
+        return Integer.highestOneBit(2 * n - 1);
     }
 
     static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
@@ -678,7 +683,9 @@ public class JavaKernels extends Kernels {
         int sum0 = 0;
         int sum1 = 0;
         long code = slot * a.qPadded();
-        q.code().asSlice(code, a.qPadded()).fill((byte) 0);
+        for (int i = 0; i < a.qPadded(); i++) { // fill would need a slice, an object
+            q.code().set(I8, code + i, (byte) 0);
+        }
         for (int c = 0; c < d && finite; c++) {
             int u = code(v[c], s, z, levels);
             int b = u - offset;

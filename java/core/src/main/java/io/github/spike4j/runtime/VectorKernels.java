@@ -70,7 +70,7 @@ public final class VectorKernels extends JavaKernels {
         }
 
         int[] totals(int n) {
-            return totals.length >= n ? totals : (totals = new int[n]);
+            return totals.length >= n ? totals : (totals = new int[grown(n)]);
         }
     }
 
@@ -637,7 +637,8 @@ public final class VectorKernels extends JavaKernels {
                 int padded = AttentionSpec.pad(n, 16);
                 long panel = head.pageOffset() + a.offset(h, i == 0 ? PageField.K0 : PageField.K1) + (long) (at / 16) * 2 * padded * width
                         + 4L * (at & 8);
-                IntVector d = scoreSum(block, panel, padded, width, budget(a.kBits()[i], a.qBits()), pairs, pair);
+                scoreSums(block, panel, padded, width, budget(a.kBits()[i], a.qBits()), pairs, pair, work.ints);
+                IntVector d = IntVector.fromArray(I, work.ints, 0);
                 long index = 4L * (i * AttentionSpec.PAGE + at);
                 if (a.qBits() == 8) {
                     d = d.add(IntVector.fromMemorySegment(I, block, head.pageOffset() + a.offset(h, PageField.K_SUM) + index, LE)
@@ -660,32 +661,41 @@ public final class VectorKernels extends JavaKernels {
         return (FloatVector) x.convertShape(VectorOperators.I2F, F, 0);
     }
 
-    /** Sums of q times k codes for 8 positions of a K panel. */
-    private static IntVector scoreSum(MemorySegment block, long at, int padded, int width, int budget, int[] pairs, int pair) {
+    /** Sums of q times k codes for 8 positions of a K panel. In an array: too large to be inlined, it would return an object. */
+    private static void scoreSums(MemorySegment block, long at, int padded, int width, int budget, int[] pairs, int pair, int[] sums) {
         IntVector sum = IntVector.zero(I);
-        ShortVector c = ShortVector.zero(S);
         int products = 32 / width / 2; // of a lane and vector
-        int left = budget;
-        for (int k = 0; k < padded; k += 32 / width, at += 64, pair += products) {
-            if (left < products) {
-                sum = widen(sum, c);
-                c = ShortVector.zero(S);
-                left = budget;
+        long end = at + 2L * padded * width;
+        if (budget < products) {
+            for (; at < end; at += 64, pair += 2) {
+                ShortVector x = codes(block, at);
+                sum = widen(widen(sum, x.and((short) 255).mul(pair(pairs, pair))), x.lanewise(VectorOperators.LSHR, 8).mul(pair(pairs, pair + 1)));
             }
-            ShortVector x = ByteVector.fromMemorySegment(ByteVector.SPECIES_256, block, at, LE).reinterpretAsShorts();
-            if (width == 4) {
-                c = c.add(x.and((short) 15).mul(pair(pairs, pair))).add(nibble(x, 8).mul(pair(pairs, pair + 1)))
-                        .add(nibble(x, 4).mul(pair(pairs, pair + 2))).add(nibble(x, 12).mul(pair(pairs, pair + 3)));
-            } else if (budget == 1) {
-                sum = widen(sum, x.and((short) 255).mul(pair(pairs, pair)));
-                sum = widen(sum, x.lanewise(VectorOperators.LSHR, 8).mul(pair(pairs, pair + 1)));
-                continue;
-            } else {
-                c = c.add(x.and((short) 255).mul(pair(pairs, pair))).add(x.lanewise(VectorOperators.LSHR, 8).mul(pair(pairs, pair + 1)));
-            }
-            left -= products;
+            sum.intoArray(sums, 0);
+            return;
         }
-        return widen(sum, c);
+        while (at < end) {
+            long stop = Math.min(end, at + 64L * (budget / products));
+            ShortVector c = ShortVector.zero(S);
+            if (width == 4) {
+                for (; at < stop; at += 64, pair += 4) {
+                    ShortVector x = codes(block, at);
+                    c = c.add(x.and((short) 15).mul(pair(pairs, pair))).add(nibble(x, 8).mul(pair(pairs, pair + 1)))
+                            .add(nibble(x, 4).mul(pair(pairs, pair + 2))).add(nibble(x, 12).mul(pair(pairs, pair + 3)));
+                }
+            } else {
+                for (; at < stop; at += 64, pair += 2) {
+                    ShortVector x = codes(block, at);
+                    c = c.add(x.and((short) 255).mul(pair(pairs, pair))).add(x.lanewise(VectorOperators.LSHR, 8).mul(pair(pairs, pair + 1)));
+                }
+            }
+            sum = widen(sum, c);
+        }
+        sum.intoArray(sums, 0);
+    }
+
+    private static ShortVector codes(MemorySegment data, long at) {
+        return ByteVector.fromMemorySegment(ByteVector.SPECIES_256, data, at, LE).reinterpretAsShorts();
     }
 
     private static ShortVector nibble(ShortVector x, int shift) {
