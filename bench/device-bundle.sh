@@ -81,6 +81,7 @@ cat >"$bundle/run" <<'RUN'
 #!/bin/sh
 # Builds, checks, measures; writes one JSON file. Usage: run [RESULT.json]
 set -eu
+case ${1-} in -*) sed -n 2s/..//p "$0" >&2; exit 2 ;; esac
 here=$(cd "$(dirname "$0")" && pwd -P)
 exec "$here/jre/bin/java" -cp "$here/lib/*" io.github.spike4j.bench.DeviceRun "$here" "${1:-result.json}"
 RUN
