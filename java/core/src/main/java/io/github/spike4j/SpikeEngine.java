@@ -90,7 +90,7 @@ public final class SpikeEngine implements AutoCloseable {
         }
 
         /**
-         * Starts the engine.
+         * Starts the engine. As long as it has no model, one of its threads loads the classes that opening one needs.
          *
          * @throws SpikeException.Device if the backend or tier cannot run here, with the reason
          */

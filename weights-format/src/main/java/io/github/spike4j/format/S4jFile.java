@@ -112,6 +112,13 @@ public final class S4jFile implements AutoCloseable {
         }
     }
 
+    /** Loads the classes that {@link #open} needs, for whoever has time before; see {@link Classes}. */
+    public static void prepare() {
+        Classes.initialize(S4jFile.class, Container.class, Manifest.class, ManifestReader.class, JsonReader.class, Architecture.class, Rope.class,
+                InputGroup.class, Segment.class, Linear.class, Attention.class, AttentionLayer.class, TensorInfo.class, Encoding.class, Layout.class,
+                TokenizerInfo.class, Checks.class, Layouts.class, Permutations.class);
+    }
+
     /** The manifest. */
     public Manifest manifest() {
         return manifest;

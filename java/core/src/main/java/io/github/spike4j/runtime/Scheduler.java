@@ -2,8 +2,19 @@ package io.github.spike4j.runtime;
 
 import io.github.spike4j.SpikeException;
 import io.github.spike4j.Statistics;
+import io.github.spike4j.format.Classes;
+import io.github.spike4j.format.S4jFile;
+import io.github.spike4j.kernels.Activation;
+import io.github.spike4j.kernels.AttentionSpec;
+import io.github.spike4j.kernels.GifSpec;
 import io.github.spike4j.kernels.Kernels;
+import io.github.spike4j.kernels.Sequences;
+import io.github.spike4j.kernels.SpikeWeights;
+import io.github.spike4j.model.Buffer;
 import io.github.spike4j.model.LlamaModel;
+import io.github.spike4j.model.Phase;
+import io.github.spike4j.weights.LinearWeights;
+import io.github.spike4j.weights.WeightFile;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -61,6 +72,7 @@ public final class Scheduler implements AutoCloseable {
 
     private void loop() {
         kernels.prepareThread();
+        prepareToOpen();
         lock.lock();
         try {
             while (!closing) {
@@ -104,6 +116,14 @@ public final class Scheduler implements AutoCloseable {
             changed.signalAll();
             lock.unlock();
         }
+    }
+
+    /** Nobody has work yet. What a first model needs is classes, most of all: they are loaded while its opener is on the way. */
+    private static void prepareToOpen() {
+        S4jFile.prepare();
+        Classes.initialize(WeightFile.class, LinearWeights.class, LlamaModel.class, Phase.class, Buffer.class, AttentionSpec.class, GifSpec.class,
+                SpikeWeights.class, Activation.class, Lane.class, KvPool.class, Executor.class, RopeTables.class, Batch.class, Sequences.class,
+                Scheduler.class);
     }
 
     private Lane next() {
