@@ -2,6 +2,7 @@ package io.github.spike4j.cli;
 
 import io.github.spike4j.Sampling;
 import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -10,6 +11,10 @@ import picocli.CommandLine.Spec.Target;
 
 /** How tokens are chosen: options of every command that generates text. */
 final class SamplingOptions {
+
+    /** By the names that {@link Sampling} calls them in its messages. */
+    private static final Map<String, String> OPTIONS = Map.of("maxTokens", "-n", "temperature", "--temp", "topK", "--top-k", "topP", "--top-p",
+            "minP", "--min-p", "repetitionPenalty", "--repeat-penalty");
 
     @Option(names = "-n", paramLabel = "N", description = "Tokens to generate at most. Default: ${DEFAULT-VALUE}.")
     private int count;
@@ -49,7 +54,8 @@ final class SamplingOptions {
             return Sampling.builder().temperature(temperature).topK(topK).topP(topP).minP(minP).repetitionPenalty(penalty)
                     .seed(seed).stop(stop.toArray(String[]::new)).maxTokens(count).build();
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(command.commandLine(), e.getMessage(), e);
+            var words = e.getMessage().split(" ", 2);
+            throw new ParameterException(command.commandLine(), OPTIONS.getOrDefault(words[0], words[0]) + " " + words[1], e);
         }
     }
 }

@@ -97,6 +97,10 @@ class BadFilesTest {
             arguments.addAll(List.of(option.split(" ")));
             Cli.run(arguments.toArray()).fails(2);
         }
+        for (var option : List.of("-n 0", "--temp -1", "--top-k -1", "--top-p 1.5", "--min-p 2", "--repeat-penalty 0")) {
+            var words = option.split(" ");
+            Cli.run("run", text, "--prompt", "x", words[0], words[1]).fails(2, words[0] + " is ");
+        }
         for (var option : List.of("--seq 1", "--seq 16 --bos maybe", "--seq 16 --segments 0", "--seq 16 --threads 0")) {
             var arguments = new ArrayList<Object>(List.of("perplexity", text, "--text", text));
             arguments.addAll(List.of(option.split(" ")));
