@@ -35,8 +35,8 @@ import org.openjdk.jmh.annotations.Warmup;
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
 @Fork(1)
-@Warmup(iterations = 3, time = 2)
-@Measurement(iterations = 3, time = 20)
+@Warmup(iterations = 2, time = 10)
+@Measurement(iterations = 3, time = 30)
 public class DecodeBenchmark {
 
     /** Backend, as {@code SpikeEngine.Builder.backend} names it. */
@@ -94,8 +94,8 @@ public class DecodeBenchmark {
     @BenchmarkMode(Mode.Throughput)
     @OutputTimeUnit(TimeUnit.SECONDS)
     @Fork(1)
-    @Warmup(iterations = 3, time = 2)
-    @Measurement(iterations = 3, time = 20)
+    @Warmup(iterations = 2, time = 10)
+    @Measurement(iterations = 3, time = 30)
     public static class Floor {
         /** Waits. */
         @Benchmark
