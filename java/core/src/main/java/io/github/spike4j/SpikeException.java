@@ -73,7 +73,7 @@ public abstract sealed class SpikeException extends RuntimeException {
         /** Both counts are tokens. */
         public ContextFull(int needed, int maxContext) {
             super("context full: " + needed + " tokens are needed, and the session holds " + maxContext
-                    + "; shorten the text or open the session with a larger maxContext", null);
+                    + "; shorten the text, or open the session with a larger maxContext if the model has the context", null);
         }
     }
 
