@@ -79,11 +79,15 @@ public final class LlamaModel {
         float[] vScale = scales(file, own.vScale());
         int[] vZero = zeros(file, own.vZero());
         // A page's size depends on the salient channels alone, so the offsets follow head by head.
+        long page = 0;
         for (int h = 0; h < a.kvHeads(); h++) {
             var head = new AttentionSpec.KvHead(slice(k, h, d), slice(v, h, d), slice(kScale, h, d), slice(kZero, h, d), slice(vScale, h, d),
                     slice(vZero, h, d), own.kSalient()[h], own.vSalient()[h], offset);
             heads.add(head);
-            offset += AttentionSpec.pageBytes(d, all.kBits(), all.vBits(), head.kSalient(), head.vSalient());
+            if (h == 0 || own.kSalient()[h] != own.kSalient()[h - 1] || own.vSalient()[h] != own.vSalient()[h - 1]) {
+                page = AttentionSpec.pageBytes(d, all.kBits(), all.vBits(), head.kSalient(), head.vSalient());
+            }
+            offset += page;
         }
         try {
             return new AttentionSpec(a.heads(), d, scores, false, all.qBits(), all.kBits(), all.vBits(), coding, heads,
