@@ -18,7 +18,7 @@ import tools.jackson.databind.json.JsonMapper;
 @Command(name = "tokenize", description = "Show the tokens of a text, or the text of tokens.", sortOptions = false, mixinStandardHelpOptions = true)
 final class TokenizeCommand implements Callable<Integer> {
 
-    @Parameters(paramLabel = "MODEL|TOKENIZER", description = "A .s4j or GGUF file, tokenizer.json, tokenizer.model, a rank file of tiktoken,"
+    @Parameters(paramLabel = "MODEL|TOKENIZER", description = "A .s4j or GGUF file, tokenizer.json, tokenizer.model, a rank file of tiktoken, tekken.json,"
             + " vocab.json beside merges.txt, llama2.c's tokenizer.bin, or a folder with one of them.")
     private Path file;
 

@@ -56,7 +56,7 @@ record PreTokenizer(List<Map<String, Object>> steps, boolean nfc, boolean ignore
     private static final Map<String, PreTokenizer> NAMED = named();
 
     /** Expressions one after the other; what matches is a word, and what is left between. */
-    private static PreTokenizer of(String... expressions) {
+    static PreTokenizer of(String... expressions) {
         var steps = new ArrayList<Map<String, Object>>();
         for (var expression : expressions) {
             steps.add(JsonForm.split(expression));

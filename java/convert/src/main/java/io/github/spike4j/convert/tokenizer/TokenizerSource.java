@@ -27,11 +27,11 @@ import io.github.spike4j.weights.TemplateEntries;
  */
 public final class TokenizerSource {
     /** What can be opened, for messages. */
-    public static final String SUPPORTED = "supported are tokenizer.json, SentencePiece's tokenizer.model, tiktoken's rank files, GGUF files,"
+    public static final String SUPPORTED = "supported are tokenizer.json, SentencePiece's tokenizer.model, tiktoken's rank files, tekken.json, GGUF files,"
             + " vocab.json with merges.txt, llama2.c's tokenizer.bin, .s4j files, and folders that hold one of them";
 
     /** Form of the source. */
-    public enum Kind { HUGGING_FACE, SENTENCE_PIECE, TIKTOKEN, GGUF, VOCAB_MERGES, LLAMA2C, S4J }
+    public enum Kind { HUGGING_FACE, SENTENCE_PIECE, TIKTOKEN, TEKKEN, GGUF, VOCAB_MERGES, LLAMA2C, S4J }
 
     private final String file;
     private final Kind kind;
@@ -85,7 +85,7 @@ public final class TokenizerSource {
     }
 
     private static TokenizerSource openFolder(Path folder) {
-        for (var name : List.of("tokenizer.json", "tokenizer.model", "vocab.json")) {
+        for (var name : List.of("tokenizer.json", "tekken.json", "tokenizer.model", "vocab.json")) {
             if (Files.isRegularFile(folder.resolve(name))) {
                 return openFile(folder.resolve(name));
             }
@@ -124,6 +124,9 @@ public final class TokenizerSource {
         }
         if (name.equals("merges.txt")) {
             return VocabMerges.open(file.resolveSibling("vocab.json"));
+        }
+        if (Tekken.begins(head)) {
+            return Tekken.open(file);
         }
         if (head.stripLeading().startsWith("{")) {
             return HuggingFaceFiles.open(file);
