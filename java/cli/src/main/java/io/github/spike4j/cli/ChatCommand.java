@@ -227,9 +227,12 @@ final class ChatCommand implements Callable<Integer> {
         if (generation != null) {
             generation.cancel();
         } else {
-            report.out().println();
-            report.out().flush();
-            System.exit(130); // as a program that ctrl-C ends
+            try {
+                report.out().println();
+                report.out().flush();
+            } finally {
+                System.exit(130); // as a program that ctrl-C ends
+            }
         }
     }
 }

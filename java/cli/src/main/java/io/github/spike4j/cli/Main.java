@@ -1,6 +1,5 @@
 package io.github.spike4j.cli;
 
-import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -41,8 +40,7 @@ public final class Main implements Runnable {
      * @param args the command line
      */
     public static void main(String... args) {
-        // of the stream itself, so that the writer learns of the stream's errors
-        System.exit(execute(commandLine().setOut(new PrintWriter(System.out, true)), args));
+        System.exit(execute(commandLine().setOut(StandardOutput.writer()), args));
     }
 
     /**
@@ -52,9 +50,7 @@ public final class Main implements Runnable {
     static int execute(CommandLine line, String... args) {
         try {
             var code = line.execute(args);
-            if (code == CommandLine.ExitCode.OK && line.getOut().checkError()) {
-                throw new Failure("standard output: cannot be written");
-            }
+            line.getOut().flush();
             return code;
         } catch (Throwable e) {
             return line.<Main>getCommand().report(line, e, CommandLine.ExitCode.SOFTWARE);
@@ -78,6 +74,9 @@ public final class Main implements Runnable {
     }
 
     private int report(CommandLine line, Throwable error, int code) {
+        if (error instanceof StandardOutput.Lost lost && lost.isReaderGone()) {
+            return CommandLine.ExitCode.OK;
+        }
         var out = line.getErr();
         out.println("spike4j: " + Failure.oneLine(error));
         if (debug) {

@@ -160,9 +160,7 @@ final class RunCommand implements Callable<Integer> {
             }
             if (report.forPeople()) {
                 out.print(token.text());
-                if (out.checkError()) {
-                    generation.cancel(); // nobody reads on
-                }
+                out.flush();
             }
         }
         var done = generation.result().join();

@@ -74,6 +74,19 @@ class LauncherTest {
         Cli.process(start(install("a"), "--nope")).fails(2, "--nope");
     }
 
+    /** A full disk is an error, a reader that is gone is none; neither goes on working. */
+    @Test
+    void tellsWhenItsOutputIsLost() throws IOException, InterruptedException {
+        var script = install("e");
+        var model = Cli.HOME.resolve("demo/novelwiki-29m.s4j").toString();
+        var full = new ProcessBuilder("sh", "-c", "exec \"$0\" inspect \"$1\" >/dev/full", script.toString(), model);
+        Cli.process(full).fails(1, "standard output: ");
+        var gone = new ProcessBuilder("bash", "-c", "\"$0\" run \"$1\" --prompt The -n 1000 | head -c 5; echo \" ${PIPESTATUS[0]}\"", script.toString(), model);
+        var run = Cli.process(gone);
+        assertEquals("", run.err());
+        assertTrue(run.out().matches("(?s)The..? 0\n"), run.out());
+    }
+
     /** The bytes of an é come from the shell: this JVM may not be able to write them either. */
     @Test
     void readsUtf8InAnyLocale() throws IOException, InterruptedException {

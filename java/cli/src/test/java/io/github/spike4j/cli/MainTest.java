@@ -45,7 +45,7 @@ class MainTest {
         var process = Cli.jvm("info", "--json").redirectOutput(full).start();
         var err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(1, process.waitFor(), err);
-        assertEquals("spike4j: standard output: cannot be written\n", err);
+        assertTrue(err.matches("spike4j: standard output: .*\n"), err);
     }
 
     @Test
