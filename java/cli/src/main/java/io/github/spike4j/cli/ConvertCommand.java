@@ -162,7 +162,7 @@ final class ConvertCommand implements Callable<Integer> {
                     source, a.family(), a.layers(), a.hidden(), a.intermediate(), a.heads(), a.kvHeads(), a.vocab(), a.context(),
                     plan.parameters(), plan.tokenizer().addBos() ? "adds BOS" : "adds no BOS", plan.chatTemplate() ? "yes" : "none",
                     plan.license() == null ? "not stated" : plan.license(), request.recipe().name(), plan.fileBytes(),
-                    plan.memoryBytes() / 1_000_000, plan.diskBytes() / 1_000_000));
+                    Math.ceilDiv(plan.memoryBytes(), 1_000_000), Math.ceilDiv(plan.diskBytes(), 1_000_000)));
         } else if (!report.forPeople()) {
             report.print(json(request, plan), "");
         }

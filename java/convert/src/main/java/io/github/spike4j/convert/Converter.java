@@ -81,14 +81,12 @@ public final class Converter {
      */
     public static ConvertReport convert(ConvertRequest request, ProgressListener listener) {
         long start = System.nanoTime();
-        if (Files.isDirectory(request.out())) {
-            throw new ConversionException(request.out() + ": a folder; give the name of the file to write");
+        var unfit = unfit(request);
+        if (unfit != null) {
+            throw new ConversionException(unfit);
         }
         if (!request.overwrite() && Files.exists(request.out())) {
             throw new ConversionException(request.out() + ": the file exists already; remove it or choose another name");
-        }
-        if (isInput(request)) {
-            throw new ConversionException(input(request));
         }
         if (request.recipe().needsCalibration() && request.calibration() == null) {
             throw new RecipeException(noCalibration(request.recipe()));
@@ -121,8 +119,9 @@ public final class Converter {
     }
 
     private ConvertPlan plan(List<String> problems) throws IOException {
-        if (isInput(request)) {
-            problems.add(input(request));
+        var unfit = unfit(request);
+        if (unfit != null) {
+            problems.add(unfit);
         }
         if (recipe.needsCalibration() && request.calibration() == null) {
             problems.add(noCalibration(recipe));
@@ -142,6 +141,15 @@ public final class Converter {
                 List.copyOf(warnings), problems);
     }
 
+    /** Why the file must not be written there; null if it may. */
+    private static String unfit(ConvertRequest request) {
+        var out = request.out();
+        return Files.isDirectory(out) ? out + ": a folder; give the name of the file to write"
+                // a rename would put a file in place of the device
+                : Files.exists(out) && !Files.isRegularFile(out) ? out + ": no regular file, and not to be replaced by one; choose another name"
+                : isInput(request) ? out + ": the conversion may read this file; choose another name for what it writes" : null;
+    }
+
     /** Whether what is to be replaced is the source, lies among its files and is no {@code .s4j}, or is the calibration text. */
     private static boolean isInput(ConvertRequest request) {
         try {
@@ -153,10 +161,6 @@ public final class Converter {
         } catch (IOException absent) {
             return false; // nothing to replace, or nothing to read: that is said when it is opened
         }
-    }
-
-    private static String input(ConvertRequest request) {
-        return request.out() + ": the conversion may read this file; choose another name for what it writes";
     }
 
     private static String noCalibration(Recipe recipe) {

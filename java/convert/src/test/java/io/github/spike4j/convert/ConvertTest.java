@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -298,6 +299,20 @@ class ConvertTest {
         assertEquals(before, Files.readString(config));
         var out = Files.writeString(source.resolve("old.s4j"), "old");
         Converter.convert(ConvertRequest.of(source, out, Recipes.named("w4a4")).overwrite(true), ProgressListener.none());
+    }
+
+    /** As root a rename would put the file in place of /dev/null, for the whole machine. */
+    @Test
+    void noDeviceOrPipeIsReplaced() throws IOException, InterruptedException {
+        var pipe = dir.resolve("pipe");
+        assumeTrue(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor() == 0, "no mkfifo here");
+        var request = ConvertRequest.of(source, pipe, Recipes.named("w4a4")).overwrite(true);
+        fails(request, "pipe: no regular file, and not to be replaced by one");
+        assertEquals(List.of(pipe + ": no regular file, and not to be replaced by one; choose another name"), Converter.plan(request).problems());
+        assertTrue(Files.readAttributes(pipe, BasicFileAttributes.class).isOther());
+        var blocked = dir.resolve("y.s4j");
+        Files.writeString(dir.resolve("y.s4j.work"), "");
+        fails(ConvertRequest.of(source, blocked, Recipes.named("w4a4")), "y.s4j: cannot be written: ", "y.s4j.work exists already");
     }
 
     @Test
