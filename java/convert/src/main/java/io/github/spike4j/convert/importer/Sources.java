@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.CharacterCodingException;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -26,6 +27,7 @@ public final class Sources {
     private static final long MAX_BYTES = 256L << 20;
     /** Limit of JSON that becomes a tree, which can take 40 times its size: the largest indices of shards have some 8 MB. */
     private static final long MAX_TREE = 16L << 20;
+    private static final byte[] POINTER = "version https://git-lfs.github.com/spec/v1".getBytes(StandardCharsets.US_ASCII);
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     private Sources() { }
@@ -40,9 +42,18 @@ public final class Sources {
             if (size > limit) {
                 throw new ConversionException(file + ": " + size + " bytes; the limit is " + limit);
             }
-            return Files.readAllBytes(file);
+            var content = Files.readAllBytes(file);
+            refusePointer(file, content.length, MemorySegment.ofArray(content));
+            return content;
         } catch (IOException e) {
             throw new ConversionException(file + ": cannot be read: " + reason(e), e);
+        }
+    }
+
+    /** Who clones a repository without Git LFS has small texts in place of the large files. */
+    private static void refusePointer(Path file, long size, MemorySegment content) {
+        if (size > POINTER.length && size < 1024 && content.asSlice(0, POINTER.length).mismatch(MemorySegment.ofArray(POINTER)) < 0) {
+            throw new ConversionException(file + ": only the pointer of Git LFS to the file; fetch the file itself (git lfs pull)");
         }
     }
 
@@ -70,7 +81,9 @@ public final class Sources {
     /** A whole file, mapped as long as {@code arena} lives. */
     static MemorySegment map(Path file, Arena arena) {
         try (var channel = FileChannel.open(regular(file), StandardOpenOption.READ)) {
-            return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+            var content = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+            refusePointer(file, channel.size(), content);
+            return content;
         } catch (IOException e) {
             throw new ConversionException(file + ": cannot be read: " + reason(e), e);
         }
@@ -128,7 +141,7 @@ public final class Sources {
                     + d.getOriginalMessage().replaceAll("`[a-z0-9.]*\\.([A-Za-z$]+)`", "$1").lines().findFirst().orElse("");
             // Without Jackson's hints for programmers and "(start marker at [Source: REDACTED (...); byte offset: #UNKNOWN])".
             case JacksonException j -> "not valid JSON: "
-                    + j.getOriginalMessage().replaceAll(" \\([^(]*\\[Source: [^]]*]\\)|\\[Source: [^]]*]|: enable `[^`]*` to allow", "").lines().findFirst().orElse("")
+                    + j.getOriginalMessage().replaceAll(" \\([^(]*\\[Source: [^]]*]\\)|\\[Source: [^]]*]|: enable `[^`]*` to allow|, from `[^`]*`", "").lines().findFirst().orElse("")
                     + (j.getLocation() == null || j.getLocation().getLineNr() < 1 ? ""
                             : " (line " + j.getLocation().getLineNr() + ", column " + j.getLocation().getColumnNr() + ")");
             case CharacterCodingException _ -> "not UTF-8 text";

@@ -127,6 +127,11 @@ class HuggingFaceConfigTest {
         Files.delete(config);
         Files.writeString(folder.resolve("adapter_config.json"), "{}");
         assertTrue(refusal(folder).contains("m: holds an adapter (LoRA or the like), not a model; merge it into its base model"), refusal(folder));
+        for (var name : List.of("model.safetensors", "tokenizer.json", "config.json")) {
+            var clone = llama("").write(dir.resolve("clone"), "F32", 1);
+            Files.writeString(clone.resolve(name), "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 123\n");
+            assertTrue(refusal(clone).contains(name + ": only the pointer of Git LFS to the file; fetch the file itself (git lfs pull)"), refusal(clone));
+        }
         // old GPTQ: config.json says nothing
         var model = llama("");
         model.weights.put("model.layers.1.mlp.up_proj.qweight", model.weights.remove("model.layers.1.mlp.up_proj.weight"));
