@@ -4,6 +4,7 @@ import io.github.spike4j.convert.ConversionException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.CharacterCodingException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -27,7 +28,7 @@ public final class Sources {
     private static final long MAX_BYTES = 256L << 20;
     /** Limit of JSON that becomes a tree, which can take 40 times its size: the largest indices of shards have some 8 MB. */
     private static final long MAX_TREE = 16L << 20;
-    private static final byte[] POINTER = "version https://git-lfs.github.com/spec/v1".getBytes(StandardCharsets.US_ASCII);
+    private static final String POINTER = "version https://git-lfs.github.com/spec/v1";
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     private Sources() { }
@@ -43,16 +44,16 @@ public final class Sources {
                 throw new ConversionException(file + ": " + size + " bytes; the limit is " + limit);
             }
             var content = Files.readAllBytes(file);
-            refusePointer(file, content.length, MemorySegment.ofArray(content));
+            refusePointer(file, new String(content, 0, Math.min(content.length, POINTER.length()), StandardCharsets.ISO_8859_1));
             return content;
         } catch (IOException e) {
             throw new ConversionException(file + ": cannot be read: " + reason(e), e);
         }
     }
 
-    /** Who clones a repository without Git LFS has small texts in place of the large files. */
-    private static void refusePointer(Path file, long size, MemorySegment content) {
-        if (size > POINTER.length && size < 1024 && content.asSlice(0, POINTER.length).mismatch(MemorySegment.ofArray(POINTER)) < 0) {
+    /** Who clones a repository without Git LFS has small texts in place of the large files. @param head the first bytes, each as a character */
+    public static void refusePointer(Path file, String head) {
+        if (head.startsWith(POINTER)) {
             throw new ConversionException(file + ": only the pointer of Git LFS to the file; fetch the file itself (git lfs pull)");
         }
     }
@@ -82,7 +83,8 @@ public final class Sources {
     static MemorySegment map(Path file, Arena arena) {
         try (var channel = FileChannel.open(regular(file), StandardOpenOption.READ)) {
             var content = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-            refusePointer(file, channel.size(), content);
+            var head = content.asSlice(0, Math.min(content.byteSize(), POINTER.length())).toArray(ValueLayout.JAVA_BYTE);
+            refusePointer(file, new String(head, StandardCharsets.ISO_8859_1));
             return content;
         } catch (IOException e) {
             throw new ConversionException(file + ": cannot be read: " + reason(e), e);

@@ -111,6 +111,7 @@ public final class TokenizerSource {
     private static TokenizerSource openFile(Path file) {
         var name = file.getFileName().toString();
         var head = head(file);
+        Sources.refusePointer(file, head);
         if (head.startsWith("PK\3\4")) {
             return openS4j(file);
         }
