@@ -135,7 +135,7 @@ class ChatCommandTest {
         Cli.run("chat", "--template", dir.resolve("absent.jinja")).fails(1, "absent.jinja: no such file");
         Cli.run("chat", Cli.HOME.resolve("demo/novelwiki-29m.s4j"), "--template", Files.writeString(dir.resolve("bad.jinja"), "{% if %}"))
                 .fails(1, "bad.jinja: chat template, line 1");
-        Cli.run("chat", "--template", template, "--temp", -1).fails(2, "temperature");
+        Cli.run("chat", "--template", template, "--temp", -1).fails(2, "--temp is -1.0");
         Cli.run("chat", "--template", template, "--messages", dir.resolve("none.json")).fails(1, "none.json: no such file");
         Cli.run("chat", dir.resolve("none.s4j"), "--template", template).fails(1, "none.s4j: no such file");
     }
