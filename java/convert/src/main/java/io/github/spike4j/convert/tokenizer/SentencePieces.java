@@ -5,16 +5,23 @@ import static io.github.spike4j.convert.tokenizer.JsonForm.object;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 
 import io.github.spike4j.convert.ConversionException;
 
 /**
  * A SentencePiece vocabulary and the rules around it, from {@code tokenizer.model} or from a GGUF file, on their way to
- * {@code tokenizer.json}. Hugging Face's components are not SentencePiece's to the last id (they add doubles, look at grapheme clusters,
- * cut user-defined pieces out of the raw text, know merges only), so the form has three of its own, all named {@code SentencePiece}.
+ * {@code tokenizer.json}. A plain BPE vocabulary (Llama 2, Mistral) becomes Hugging Face's components. Of all others these are not
+ * SentencePiece's to the last id (they add doubles, look at grapheme clusters, cut user-defined pieces out of the raw text, know merges
+ * only), so the form has three of its own, all named {@code SentencePiece}.
  *
  * @param file        for messages
  * @param pieces      by id
@@ -24,7 +31,6 @@ import io.github.spike4j.convert.ConversionException;
 record SentencePieces(String file, List<Piece> pieces, Model model, boolean byteFallback, Rules rules, String unkSurface) {
     /** What SentencePiece writes a space as. */
     private static final String SPACE = "▁";
-    private static final int MAX_PIECE = 1024;
 
     /** In the order of their numbers in SentencePiece's files, from 1. */
     enum Model { UNIGRAM, BPE, WORD, CHAR }
@@ -70,19 +76,22 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
      */
     TokenizerSource translate(TokenizerSource.Kind kind, TokenizerPolicy policy, Collection<AddedToken> added, Map<String, String> chatTemplates) {
         check();
-        var form = new JsonForm().with(added, policy)
-                .with("normalizer", normalizer(rules.charsmap, rules.prefix == Prefix.PARTS, rules.collapses, rules.escapesSpaces, userDefined()))
-                .with("pre_tokenizer", JsonForm.sequence("pretokenizers", preTokenizers()))
-                .with("decoder", JsonForm.sequence("decoders", decoders()))
-                .with("model", object("type", "SentencePiece", "algorithm", model.name(), "byte_fallback", byteFallback, "vocab", vocabulary()));
+        var form = new JsonForm().with(added, policy).with("pre_tokenizer", JsonForm.sequence("pretokenizers", preTokenizers()));
+        if (isPlain()) {
+            huggingFace(form);
+        } else {
+            form.with("normalizer", normalizer(rules.charsmap, rules.prefix == Prefix.PARTS, rules.collapses, rules.escapesSpaces, userDefined()))
+                    .with("decoder", JsonForm.sequence("decoders", decoders()))
+                    .with("model", object("type", "SentencePiece", "algorithm", model.name(), "byte_fallback", byteFallback, "vocab", vocabulary()));
+        }
         return TokenizerSource.of(file, kind, form.bytes(), policy, chatTemplates);
     }
 
     private void check() {
         var ids = new HashMap<String, Integer>();
         for (var p : pieces) {
-            if (p.text.isEmpty() || p.text.length() > MAX_PIECE) {
-                throw new ConversionException(file + ": piece " + ids.size() + " has " + p.text.length() + " characters; it must be 1 to " + MAX_PIECE);
+            if (p.text.isEmpty() || p.text.length() > Merges.MAX_PIECE) {
+                throw new ConversionException(file + ": piece " + ids.size() + " has " + p.text.length() + " characters; it must be 1 to " + Merges.MAX_PIECE);
             }
             if (Float.isNaN(p.score)) {
                 throw new ConversionException(file + ": piece " + ids.size() + " has a score that is not a number");
@@ -116,6 +125,106 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
             }
         }
         return tokens;
+    }
+
+    /**
+     * Whether Hugging Face's components say the same: BPE over spaces as {@code ▁} with no other rules, every character a piece or bytes,
+     * nothing unused or user-defined, and the order of merges does not matter where scores are equal. A merge's parts are pieces then.
+     */
+    private boolean isPlain() {
+        if (model != Model.BPE || !byteFallback || rules.charsmap.length > 0 || rules.denormalizer.length > 0 || rules.suffix || rules.collapses
+                || !rules.escapesSpaces || pieces.stream().filter(p -> p.type == Type.BYTE).count() != 256
+                || id(null, Type.USER_DEFINED) >= 0 || id(null, Type.UNUSED) >= 0) {
+            return false;
+        }
+        var normal = normal();
+        var byScore = new HashMap<Float, List<String>>();
+        normal.forEach((text, id) -> byScore.computeIfAbsent(pieces.get(id).score + 0.0f, _ -> new ArrayList<>()).add(text)); // minus zero is zero
+        return normal.keySet().stream().allMatch(t -> t.codePoints().mapToObj(Character::toString).allMatch(normal::containsKey))
+                && byScore.values().stream().allMatch(texts -> isOrderless(texts, normal));
+    }
+
+    /**
+     * Whether pieces of one score are joined alike by SentencePiece, the leftmost pair first, and by ranks. Told of one piece, and of runs of
+     * one character that no other piece has twice in a row (spaces, in Llama 2), by trying runs up to four times the longest.
+     */
+    private static boolean isOrderless(List<String> texts, Map<String, Integer> normal) {
+        if (texts.size() == 1) {
+            return true;
+        }
+        var character = Character.toString(texts.getFirst().codePointAt(0));
+        var lengths = new HashSet<Integer>();
+        for (var text : texts) {
+            if (!character.repeat(text.length() / character.length()).equals(text)) {
+                return false;
+            }
+            lengths.add(text.length() / character.length());
+        }
+        var merges = Merges.of(texts, normal).stream().map(m -> List.of(m.get(0).length() / character.length(), m.get(1).length() / character.length()))
+                .toList();
+        return normal.keySet().stream().allMatch(t -> texts.contains(t) || !t.contains(character + character))
+                && IntStream.rangeClosed(1, 4 * Collections.max(lengths)).allMatch(n -> leftmost(n, lengths).equals(ranked(n, merges)));
+    }
+
+    /** Lengths that a run of n becomes if the leftmost two that are a piece together are joined, again and again. */
+    private static List<Integer> leftmost(int n, Set<Integer> lengths) {
+        var run = new ArrayList<>(Collections.nCopies(n, 1));
+        for (int i = 0; i + 1 < run.size(); ) {
+            if (lengths.contains(run.get(i) + run.get(i + 1))) {
+                run.set(i, run.get(i) + run.remove(i + 1));
+                i = Math.max(0, i - 1);
+            } else {
+                i++;
+            }
+        }
+        return run;
+    }
+
+    /** Lengths that a run of n becomes by merges, the first possible one of these at its leftmost place, again and again. */
+    private static List<Integer> ranked(int n, List<List<Integer>> merges) {
+        var run = new ArrayList<>(Collections.nCopies(n, 1));
+        for (int m = 0; m < merges.size(); m++) {
+            for (int i = 0; i + 1 < run.size(); i++) {
+                if (merges.get(m).equals(run.subList(i, i + 2))) {
+                    run.set(i, run.get(i) + run.remove(i + 1));
+                    m = -1; // an earlier merge may be possible now
+                    break;
+                }
+            }
+        }
+        return run;
+    }
+
+    /** Normal pieces and their ids. */
+    private Map<String, Integer> normal() {
+        var ids = new LinkedHashMap<String, Integer>();
+        for (int id = 0; id < pieces.size(); id++) {
+            if (pieces.get(id).type == Type.NORMAL) {
+                ids.put(pieces.get(id).text, id);
+            }
+        }
+        return ids;
+    }
+
+    /** Normalizer, decoder and model of a {@linkplain #isPlain() plain} vocabulary. */
+    private void huggingFace(JsonForm form) {
+        var ids = new LinkedHashMap<String, Integer>();
+        pieces.forEach(p -> ids.put(p.text, ids.size()));
+        var normal = normal();
+        // the pair with the highest score first; minus zero is zero
+        var ranked = normal.keySet().stream().sorted(Comparator.comparing(text -> 0.0f - pieces.get(normal.get(text)).score)).toList();
+        int unknown = id(null, Type.UNKNOWN);
+        var normalizers = new ArrayList<Map<String, Object>>();
+        var decoders = new ArrayList<>(List.of(JsonForm.replace(SPACE, " "), object("type", "ByteFallback"), object("type", "Fuse")));
+        if (rules.prefix == Prefix.PARTS) {
+            normalizers.add(object("type", "Prepend", "prepend", SPACE));
+        }
+        normalizers.add(JsonForm.replace(" ", SPACE));
+        if (rules.prefix != Prefix.NONE) {
+            decoders.add(object("type", "Strip", "content", " ", "start", 1, "stop", 0));
+        }
+        form.with("normalizer", JsonForm.sequence("normalizers", normalizers)).with("decoder", JsonForm.sequence("decoders", decoders))
+                .with("model", JsonForm.bpe(ids, Merges.of(ranked, normal), unknown < 0 ? null : pieces.get(unknown).text, true, false));
     }
 
     private List<String> userDefined() {

@@ -35,6 +35,9 @@ class SentencePieceTest {
     private static final String ALPHABET = "abcé日" + SPACE;
 
     @TempDir
+    static Path cache;
+
+    @TempDir
     Path folder;
 
     /** A model as the test knows it. */
@@ -194,11 +197,41 @@ class SentencePieceTest {
         for (int round = 0; round < 20; round++) {
             var m = trained(random, bytes);
             var source = open(m.file.rules(prefix, collapses, true).bytes());
-            for (int i = 0; i < 300; i++) {
-                var text = text(random);
-                assertArrayEquals(m.bpe(normalize(text, prefix, collapses)), source.encode(text, false, true), "[" + text + "]");
+            try (var library = bytes && !collapses ? HuggingFace.open(source.json(), cache) : null) {
+                for (int i = 0; i < 300; i++) {
+                    var text = text(random);
+                    int[] ids = m.bpe(normalize(text, prefix, collapses));
+                    assertArrayEquals(ids, source.encode(text, false, true), "[" + text + "]");
+                    if (library != null) {
+                        assertArrayEquals(Arrays.stream(ids).asLongStream().toArray(), library.encode(text, false, false).getIds(), "[" + text + "]");
+                        assertEquals(library.decode(library.encode(text, false, false).getIds(), false), source.decode(ids), "[" + text + "]");
+                    }
+                }
             }
         }
+    }
+
+    /** Where Hugging Face's components would give other ids, the form has SentencePiece's own. */
+    @Test
+    void theFormIsHuggingFacesWhereThatSaysTheSame() throws IOException {
+        assertTrue(form(file -> { }).contains("\"type\":\"BPE\""));
+        assertTrue(form(file -> file.piece("xy", -70, ModelBytes.NORMAL)).contains("\"type\":\"SentencePiece\""), "x is no piece");
+        assertTrue(form(file -> file.piece("ab", -1, ModelBytes.NORMAL)).contains("\"type\":\"SentencePiece\""), "two of one score");
+        assertTrue(form(file -> file.piece("▁▁", -70, ModelBytes.NORMAL).piece("▁▁▁▁", -70, ModelBytes.NORMAL).piece("▁▁▁", -70, ModelBytes.NORMAL))
+                .contains("\"type\":\"BPE\""), "spaces as in Llama 2");
+        assertTrue(form(file -> file.piece("▁▁", -70, ModelBytes.NORMAL).piece("▁▁▁", -70, ModelBytes.NORMAL)).contains("\"type\":\"SentencePiece\""),
+                "of four spaces SentencePiece makes three and one, ranks two and two");
+        assertTrue(form(file -> file.piece("ab", -70, ModelBytes.USER_DEFINED)).contains("\"type\":\"SentencePiece\""));
+        assertTrue(form(file -> file.piece("ab", -70, ModelBytes.UNUSED)).contains("\"type\":\"SentencePiece\""));
+    }
+
+    private String form(java.util.function.Consumer<ModelBytes> more) throws IOException {
+        var m = Model.of(ModelBytes.BPE, true);
+        for (int i = 0; i < ALPHABET.length(); i++) {
+            m.normal(ALPHABET.substring(i, i + 1), -1 - i);
+        }
+        more.accept(m.file);
+        return new String(open(m.file.rules(true, false, true).bytes()).json(), StandardCharsets.UTF_8);
     }
 
     @ParameterizedTest
