@@ -141,7 +141,7 @@ public final class Generation implements Iterable<Token> {
             if (reason != null || failure != null) {
                 return;
             }
-            if (decoder != null && why != Reason.STOP) {
+            if (decoder != null && e == null && why != Reason.STOP) {
                 var rest = decoder.flush();
                 rest = stops == null ? rest : stops.push(rest) + stops.flush();
                 if (!rest.isEmpty()) {

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
@@ -307,6 +308,33 @@ class EngineTest {
             }
             other.append("abc");
             assertEquals(5, other.generate(hot(5)).result().orTimeout(20, TimeUnit.SECONDS).join().ids().size());
+        }
+    }
+
+    /** A text whose end cannot be made fails its generation, as whatever fails before does: nobody waits, the others go on. */
+    @Test
+    void aTextThatCannotBeMadeEndsItsSession() throws IOException {
+        var tiny = new TinyModel(TinyModel.Kind.SPIKING, 21);
+        var grow = ",{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"[^x]\"},\"content\":\"" + "a".repeat(256) + "\"}"; // of the whole text
+        tiny.decoder = "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteLevel\"}" + grow + grow + "]}";
+        try (var model = SpikeModel.open(tiny.write(dir.resolve("endless.s4j")))) {
+            for (boolean observed : new boolean[] {false, true}) {
+                try (var session = model.newSession()) {
+                    session.append(1, 2, 3);
+                    var generation = session.generate(hot(50), (position, _) -> {
+                        if (observed && position == 30) {
+                            throw new IllegalStateException("observed");
+                        }
+                    });
+                    var e = assertThrows(ExecutionException.class, () -> generation.result().get(20, TimeUnit.SECONDS));
+                    assertTrue(e.getCause().getMessage().contains(observed ? "observed" : "characters"), e.toString());
+                    assertThrows(RuntimeException.class, () -> session.append(1));
+                }
+            }
+            try (var other = model.newSession()) {
+                other.append(1, 2, 3);
+                other.logits();
+            }
         }
     }
 

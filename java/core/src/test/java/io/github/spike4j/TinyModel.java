@@ -69,6 +69,8 @@ final class TinyModel {
     final int qBits;
     /** By entry. */
     final Map<String, String> chatTemplates = new LinkedHashMap<>();
+    /** Of its tokenizer. */
+    String decoder = "{\"type\":\"ByteLevel\"}";
     final int[] kBits = {4, 5};
     final int[] vBits = {4, 5};
     /** By layer and kv head. */
@@ -393,11 +395,11 @@ final class TinyModel {
     }
 
     /** Every byte is a token; its name in the vocabulary is the printable stand-in that byte-level BPE uses. */
-    private static byte[] tokenizer() {
+    private byte[] tokenizer() {
         var json = new StringBuilder("{\"added_tokens\":[");
         json.append("{\"id\":256,\"content\":\"<s>\",\"special\":true},{\"id\":257,\"content\":\"</s>\",\"special\":true}],");
         json.append("\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true},");
-        json.append("\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{");
+        json.append("\"decoder\":").append(decoder).append(",\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{");
         int next = 256;
         for (int b = 0; b < 256; b++) {
             boolean printable = b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae;

@@ -140,14 +140,10 @@ final class Lane {
 
     /** Ends a generation that has no next token. */
     private void settle(Sequence s) {
-        try {
-            if (s.task != null && s.task.cancelled()) {
-                s.end(Task.End.CANCELLED);
-            } else if (s.task != null && s.hasLogits() && s.length == s.maxContext) {
-                s.end(Task.End.CONTEXT_FULL);
-            }
-        } catch (Throwable t) {
-            s.fail(t);
+        if (s.task != null && s.task.cancelled()) {
+            s.end(Task.End.CANCELLED);
+        } else if (s.task != null && s.hasLogits() && s.length == s.maxContext) {
+            s.end(Task.End.CONTEXT_FULL);
         }
     }
 

@@ -159,9 +159,13 @@ public final class Sequence {
         }
     }
 
+    /** Ends its generation. If that throws (the end of its text cannot be made), both fail. */
     void end(Task.End reason) {
-        var ended = task;
-        task = null;
-        ended.end(reason);
+        try {
+            task.end(reason);
+            task = null;
+        } catch (Throwable t) {
+            fail(t);
+        }
     }
 }

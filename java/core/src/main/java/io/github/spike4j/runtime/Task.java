@@ -30,7 +30,7 @@ public interface Task {
     /** Takes the token; the reason if the generation ends with it, else null. */
     End accept(int id);
 
-    /** The generation ended. */
+    /** The generation ended. What it throws fails it, and its session. */
     void end(End reason);
 
     /** The generation failed. */
