@@ -62,11 +62,13 @@ final class VerifyCommand implements Callable<Integer> {
         if (s4j.hasEntry("tokenizer.json")) {
             TokenizerSource.open(file);
         }
-        if (s4j.hasEntry("chat_template.jinja")) {
-            try {
-                ChatTemplate.of(new String(s4j.entry("chat_template.jinja"), StandardCharsets.UTF_8));
-            } catch (SpikeException.Template e) {
-                throw new Failure(file + ": chat_template.jinja: " + e.getMessage());
+        for (var entry : s4j.entries()) {
+            if (entry.endsWith(".jinja")) {
+                try {
+                    ChatTemplate.of(new String(s4j.entry(entry), StandardCharsets.UTF_8));
+                } catch (SpikeException.Template e) {
+                    throw new Failure(file + ": " + entry + ": " + e.getMessage());
+                }
             }
         }
     }

@@ -209,6 +209,7 @@ class BadFilesTest {
         }
         assertEquals(0, Cli.run("inspect", tokenizer).code());
         Cli.run("verify", withEntry("chat_template.jinja", "{% if %}")).fails(1, "changed.s4j: chat_template.jinja:");
+        Cli.run("verify", withEntry("additional_chat_templates/rag.jinja", "{% if %}")).fails(1, "changed.s4j: additional_chat_templates/rag.jinja:");
         assertEquals(0, Cli.run("verify", withEntry("chat_template.jinja", "{{ messages }}")).code());
     }
 
