@@ -8,11 +8,10 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 import io.github.spike4j.convert.ConversionException;
@@ -31,6 +30,9 @@ import io.github.spike4j.convert.ConversionException;
 record SentencePieces(String file, List<Piece> pieces, Model model, boolean byteFallback, Rules rules, String unkSurface) {
     /** What SentencePiece writes a space as. */
     private static final String SPACE = "▁";
+    private static final Pattern INNER_SPACE = Pattern.compile("[^▁]▁");
+    /** Of equal scores, of which Hugging Face's components are tried; the work grows with the third power. */
+    private static final int MAX_RUN = 32;
 
     /** In the order of their numbers in SentencePiece's files, from 1. */
     enum Model { UNIGRAM, BPE, WORD, CHAR }
@@ -134,65 +136,57 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
     private boolean isPlain() {
         if (model != Model.BPE || !byteFallback || rules.charsmap.length > 0 || rules.denormalizer.length > 0 || rules.suffix || rules.collapses
                 || !rules.escapesSpaces || pieces.stream().filter(p -> p.type == Type.BYTE).count() != 256
-                || id(null, Type.USER_DEFINED) >= 0 || id(null, Type.UNUSED) >= 0) {
+                || id(null, Type.USER_DEFINED) >= 0 || id(null, Type.UNUSED) >= 0
+                // a character that is the unknown piece is bytes, too
+                || pieces.stream().anyMatch(p -> p.type == Type.UNKNOWN && p.text.codePointCount(0, p.text.length()) == 1)) {
             return false;
         }
         var normal = normal();
         var byScore = new HashMap<Float, List<String>>();
         normal.forEach((text, id) -> byScore.computeIfAbsent(pieces.get(id).score + 0.0f, _ -> new ArrayList<>()).add(text)); // minus zero is zero
+        var equals = byScore.values().stream().filter(texts -> texts.size() > 1).toList();
         return normal.keySet().stream().allMatch(t -> t.codePoints().mapToObj(Character::toString).allMatch(normal::containsKey))
-                && byScore.values().stream().allMatch(texts -> isOrderless(texts, normal));
+                && (equals.isEmpty() || equals.size() == 1 && isOrderless(equals.getFirst(), normal));
     }
 
     /**
-     * Whether pieces of one score are joined alike by SentencePiece, the leftmost pair first, and by ranks. Told of one piece, and of runs of
-     * one character that no other piece has twice in a row (spaces, in Llama 2), by trying runs up to four times the longest.
+     * Whether pieces of one score are joined alike by SentencePiece, the leftmost pair first, and by ranks. Told of runs of one character that
+     * no other piece has twice in a row (spaces, in Llama 2), by trying runs up to four times the longest.
      */
     private static boolean isOrderless(List<String> texts, Map<String, Integer> normal) {
-        if (texts.size() == 1) {
-            return true;
-        }
         var character = Character.toString(texts.getFirst().codePointAt(0));
-        var lengths = new HashSet<Integer>();
-        for (var text : texts) {
-            if (!character.repeat(text.length() / character.length()).equals(text)) {
-                return false;
-            }
-            lengths.add(text.length() / character.length());
+        int longest = texts.stream().mapToInt(String::length).max().orElseThrow() / character.length();
+        if (longest > MAX_RUN || texts.stream().anyMatch(t -> !t.equals(character.repeat(t.length() / character.length())))
+                || normal.keySet().stream().anyMatch(t -> t.contains(character + character) && !texts.contains(t))) {
+            return false;
         }
-        var merges = Merges.of(texts, normal).stream().map(m -> List.of(m.get(0).length() / character.length(), m.get(1).length() / character.length()))
-                .toList();
-        return normal.keySet().stream().allMatch(t -> texts.contains(t) || !t.contains(character + character))
-                && IntStream.rangeClosed(1, 4 * Collections.max(lengths)).allMatch(n -> leftmost(n, lengths).equals(ranked(n, merges)));
+        var ranks = new HashMap<List<Integer>, Integer>();
+        for (var merge : Merges.of(texts, normal)) {
+            ranks.put(merge.stream().map(part -> part.length() / character.length()).toList(), ranks.size());
+        }
+        var leftmost = new HashMap<>(ranks);
+        leftmost.replaceAll((_, _) -> 0);
+        return IntStream.rangeClosed(1, 4 * longest).allMatch(n -> joined(n, leftmost).equals(joined(n, ranks)));
     }
 
-    /** Lengths that a run of n becomes if the leftmost two that are a piece together are joined, again and again. */
-    private static List<Integer> leftmost(int n, Set<Integer> lengths) {
+    /** Lengths that a run of n becomes: the two neighbours of the lowest rank are joined, the leftmost of equals, again and again. */
+    private static List<Integer> joined(int n, Map<List<Integer>, Integer> ranks) {
         var run = new ArrayList<>(Collections.nCopies(n, 1));
-        for (int i = 0; i + 1 < run.size(); ) {
-            if (lengths.contains(run.get(i) + run.get(i + 1))) {
-                run.set(i, run.get(i) + run.remove(i + 1));
-                i = Math.max(0, i - 1);
-            } else {
-                i++;
-            }
-        }
-        return run;
-    }
-
-    /** Lengths that a run of n becomes by merges, the first possible one of these at its leftmost place, again and again. */
-    private static List<Integer> ranked(int n, List<List<Integer>> merges) {
-        var run = new ArrayList<>(Collections.nCopies(n, 1));
-        for (int m = 0; m < merges.size(); m++) {
+        while (true) {
+            int best = -1;
+            int lowest = Integer.MAX_VALUE;
             for (int i = 0; i + 1 < run.size(); i++) {
-                if (merges.get(m).equals(run.subList(i, i + 2))) {
-                    run.set(i, run.get(i) + run.remove(i + 1));
-                    m = -1; // an earlier merge may be possible now
-                    break;
+                int rank = ranks.getOrDefault(run.subList(i, i + 2), Integer.MAX_VALUE);
+                if (rank < lowest) {
+                    lowest = rank;
+                    best = i;
                 }
             }
+            if (best < 0) {
+                return run;
+            }
+            run.set(best, run.get(best) + run.remove(best + 1));
         }
-        return run;
     }
 
     /** Normal pieces and their ids. */
@@ -255,7 +249,7 @@ record SentencePieces(String file, List<Piece> pieces, Model model, boolean byte
      */
     private boolean cutsWords() {
         return model == Model.BPE && rules.escapesSpaces && id(SPACE, Type.NORMAL) >= 0 && id(null, Type.UNUSED) < 0
-                && pieces.stream().filter(p -> p.type == Type.NORMAL || p.type == Type.USER_DEFINED).noneMatch(p -> p.text.matches(".*[^▁]▁.*"));
+                && pieces.stream().filter(p -> p.type == Type.NORMAL || p.type == Type.USER_DEFINED).noneMatch(p -> INNER_SPACE.matcher(p.text).find());
     }
 
     private List<Map<String, Object>> decoders() {

@@ -4,12 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -18,11 +20,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.github.spike4j.convert.ConversionException;
 
@@ -222,10 +228,37 @@ class SentencePieceTest {
         assertTrue(form(file -> file.piece("▁▁", -70, ModelBytes.NORMAL).piece("▁▁▁", -70, ModelBytes.NORMAL)).contains("\"type\":\"SentencePiece\""),
                 "of four spaces SentencePiece makes three and one, ranks two and two");
         assertTrue(form(file -> file.piece("ab", -70, ModelBytes.USER_DEFINED)).contains("\"type\":\"SentencePiece\""));
+        assertTrue(form(file -> file.piece("\u2047", 0, ModelBytes.UNKNOWN)).contains("\"type\":\"SentencePiece\""),
+                "the character is bytes, to merges it is the unknown piece");
         assertTrue(form(file -> file.piece("ab", -70, ModelBytes.UNUSED)).contains("\"type\":\"SentencePiece\""));
     }
 
-    private String form(java.util.function.Consumer<ModelBytes> more) throws IOException {
+    /** A hostile file's runs of one score are not tried out: the time for them grows with the third power of their length. */
+    @Test
+    void longRunsOfOneScore() {
+        assertTimeoutPreemptively(Duration.ofSeconds(20), () -> form(file -> IntStream.range(1, 11).forEach(i -> file.piece(SPACE.repeat(1 << i), -70, ModelBytes.NORMAL))));
+    }
+
+    /** Words are cut where no piece goes on behind a space, and not where one does, be it after line feeds. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\n\n", "\n\n▁", "a\n▁"})
+    void words(String longest) throws IOException {
+        var random = new SplittableRandom(19);
+        var m = Model.of(ModelBytes.BPE, true).normal("\n\n", -1).normal("▁a", -2).normal("a\n", -3);
+        if (!m.ids.containsKey(longest)) {
+            m.normal(longest, -4);
+        }
+        for (var c : "a▁\n".split("")) {
+            m.normal(c, -10 - c.charAt(0));
+        }
+        var source = open(m.file.rules(false, false, true).bytes());
+        for (int i = 0; i < 300; i++) {
+            var text = random.ints(random.nextInt(1, 30), 0, 3).mapToObj(c -> "a \n".substring(c, c + 1)).collect(Collectors.joining());
+            assertArrayEquals(m.bpe(normalize(text, false, false)), source.encode(text, false, true), "[" + text + "]");
+        }
+    }
+
+    private String form(Consumer<ModelBytes> more) throws IOException {
         var m = Model.of(ModelBytes.BPE, true);
         for (int i = 0; i < ALPHABET.length(); i++) {
             m.normal(ALPHABET.substring(i, i + 1), -1 - i);
