@@ -144,15 +144,15 @@ public final class Scheduler implements AutoCloseable {
         var lane = new Lane(model, kernels, team, piece, eos); // takes a while: other models go on
         lock.lock();
         try {
-            if (closing) {
-                lane.free();
-                throw new SpikeException.Closed("engine");
+            if (!closing) {
+                lanes.add(lane);
+                return new Model(lane);
             }
-            lanes.add(lane);
-            return new Model(lane);
         } finally {
             lock.unlock();
         }
+        lane.free();
+        throw new SpikeException.Closed("engine");
     }
 
     /** Opens a session; there is room then for all that it may bring. */
@@ -184,7 +184,7 @@ public final class Scheduler implements AutoCloseable {
             Workspace.Size missing;
             lock.lock();
             try {
-                missing = lane.missingRoom();
+                missing = lane.closed ? null : lane.missingRoom();
             } finally {
                 lock.unlock();
             }
@@ -217,16 +217,16 @@ public final class Scheduler implements AutoCloseable {
     /** Closes all models, then ends the threads. */
     @Override
     public void close() {
+        List<Lane> open;
         lock.lock();
         try {
             closing = true; // no model is opened any more
             work.signalAll();
-            for (var lane : List.copyOf(lanes)) {
-                close(lane);
-            }
+            open = List.copyOf(lanes);
         } finally {
             lock.unlock();
         }
+        open.forEach(this::close);
         boolean interrupted = false;
         while (thread.isAlive()) {
             try {
@@ -255,15 +255,22 @@ public final class Scheduler implements AutoCloseable {
 
     /** Everybody who closes waits until nothing computes any more: the caller unmaps the weights next. */
     private void close(Lane lane) {
-        lane.closed = true;
-        for (var s : List.copyOf(lane.sequences)) {
-            close(s, "model");
+        boolean first;
+        lock.lock();
+        try {
+            lane.closed = true;
+            for (var s : List.copyOf(lane.sequences)) {
+                close(s, "model");
+            }
+            while (lane.isBusy()) {
+                waitForChange();
+            }
+            first = lanes.remove(lane);
+        } finally {
+            lock.unlock();
         }
-        while (lane.isBusy()) {
-            waitForChange();
-        }
-        if (lanes.remove(lane)) {
-            lane.free();
+        if (first) {
+            lane.free(); // takes a while: other models go on
         }
     }
 
@@ -321,12 +328,7 @@ public final class Scheduler implements AutoCloseable {
         /** Closes all sessions, waits for the step, frees the memory. */
         @Override
         public void close() {
-            lock.lock();
-            try {
-                Scheduler.this.close(lane);
-            } finally {
-                lock.unlock();
-            }
+            Scheduler.this.close(lane);
         }
     }
 
