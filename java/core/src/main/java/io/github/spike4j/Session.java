@@ -70,8 +70,8 @@ public final class Session implements AutoCloseable {
 
     /**
      * Starts to generate, and hands over the logits that each token is chosen from, on the thread that computes: {@code logits} must be
-     * quick, for the tokens of all sessions wait, and must not wait for a session (that throws). What it throws ends the generation and the session, an {@link Error} as the cause of an
-     * {@link IllegalStateException}; the other sessions go on. Null for none.
+     * quick, for the tokens of all sessions wait, and must not wait for a session (that throws). What it throws ends the generation and the
+     * session, an {@link Error} as the cause of an {@link IllegalStateException}; the other sessions go on. Null for none.
      */
     public Generation generate(Sampling sampling, LogitsConsumer logits) {
         var generation = new Generation(model, sequence, sampling, logits);
