@@ -438,7 +438,14 @@ public final class Scheduler implements AutoCloseable {
             } finally {
                 lock.unlock();
             }
-            makeRoom(s.lane);
+            try {
+                makeRoom(s.lane);
+            } catch (RuntimeException | Error e) {
+                lock.lock();
+                s.evaluates = false; // so that nobody else needs this room
+                lock.unlock();
+                throw e;
+            }
             lock.lock();
             try {
                 idle();

@@ -28,7 +28,7 @@ public final class Sequence {
     Evaluation evaluation;
     RuntimeException failure;
     boolean closed;
-    /** Whether it ever was evaluated. */
+    /** Whether it ever was evaluated, or is about to be. */
     boolean evaluates;
     /** The scheduler's thread chooses its next token, or computes a step in which it takes part. */
     boolean inStep;

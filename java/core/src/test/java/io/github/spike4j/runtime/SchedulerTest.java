@@ -338,6 +338,34 @@ class SchedulerTest {
         }
     }
 
+    /** The same of an evaluation, which wants more rows of logits: who opens a session later needs no room for them. */
+    @Test
+    void noRoomForAnEvaluation() {
+        var full = new AtomicBoolean();
+        var kernels = new JavaKernels() {
+            @Override
+            public long attendScratch(AttentionSpec spec, int context) {
+                if (full.get()) {
+                    throw new OutOfMemoryError("made up");
+                }
+                return super.attendScratch(spec, context);
+            }
+        };
+        try (var scheduler = new Scheduler(kernels, 2, 64)) {
+            var lane = scheduler.open(model);
+            var session = lane.session(100); // with 64 rows, as many as a step has
+            full.set(true);
+            assertThrows(SpikeException.Device.class, () -> session.evaluate(new int[50], (_, _) -> { }));
+            lane.session(100).close();
+            session.append(new int[5]);
+            session.logits();
+            full.set(false);
+            var positions = new ArrayList<Integer>();
+            session.evaluate(new int[50], (position, _) -> positions.add(position));
+            assertEquals(java.util.stream.IntStream.range(5, 55).boxed().toList(), positions);
+        }
+    }
+
     @Test
     void theFirstStepFindsTheRopeTable() {
         try (var team = new Team(1)) {
