@@ -1,6 +1,7 @@
 package io.github.spike4j.tokenizer;
 
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The tokens of a vocabulary as a trie over their bytes. Nodes are numbered level by level; the children of a node are consecutive, their
@@ -9,6 +10,8 @@ import java.util.Arrays;
 final class ByteTrie {
     static final int ROOT = 0;
     static final int NONE = -1;
+    /** In bytes: a text is looked through as far from each of its places. */
+    private static final int MAX_DEPTH = 4096;
 
     /** Label of the edge to each node. */
     private final byte[] label;
@@ -31,6 +34,7 @@ final class ByteTrie {
         to.add(texts.length);
         labels.add(0);
         for (int depth = 0, nodes = 1; from.length > 0; depth++) {
+            if (depth > MAX_DEPTH) throw new TokenizerException("tokenizer.json: a token of more than " + MAX_DEPTH + " bytes");
             Ints nextFrom = new Ints(from.length);
             Ints nextTo = new Ints(from.length);
             for (int n = 0; n < from.length; n++) {
@@ -58,6 +62,24 @@ final class ByteTrie {
         for (int i = 0; i < label.length; i++) label[i] = (byte) labels.array[i];
         firstChild = first.toArray();
         token = tokens.toArray();
+    }
+
+    /** A trie of these texts; each token is a place in the list. */
+    static ByteTrie of(List<byte[]> texts) {
+        Vocabulary vocabulary = new Vocabulary();
+        for (byte[] text : texts) vocabulary.append(text, 0, text.length);
+        vocabulary.trim();
+        return new ByteTrie(vocabulary);
+    }
+
+    /** Length in bytes of the longest token that starts at a place of a text, or 0. */
+    int longest(byte[] utf8, int start, int end) {
+        int longest = 0;
+        for (int k = start, node = ROOT; k < end && (node = child(node, utf8[k])) != NONE; ) {
+            k++;
+            if (token[node] >= 0) longest = k - start;
+        }
+        return longest;
     }
 
     /** The node that byte {@code b} leads to, or {@link #NONE}. */

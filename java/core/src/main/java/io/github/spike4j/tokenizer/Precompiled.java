@@ -15,6 +15,8 @@ import java.util.regex.Pattern;
 final class Precompiled implements Normalizer {
     private static final Pattern CLUSTER = Pattern.compile("\\X");
     private static final int MAX_CLUSTER = 6;
+    /** Of a key and of a replacement, in bytes: real ones have some 30. */
+    private static final int MAX_LENGTH = 1024;
     static final long NONE = -1;
 
     private final int[] trie;
@@ -29,9 +31,11 @@ final class Precompiled implements Normalizer {
         in.position(in.position() + 4 * units);
         replacements = new byte[in.remaining()];
         in.get(replacements);
-        for (int i = 0, n; i < replacements.length; i += n) {
+        for (int i = 0, n, length = 0; i < replacements.length; i += n) {
             n = Utf8.wellFormedLength(replacements, i, replacements.length);
             if (n == 0) throw new TokenizerException("tokenizer.json: \"precompiled_charsmap\" is damaged: its replacements are not UTF-8");
+            length = replacements[i] == 0 ? 0 : length + n;
+            if (length > MAX_LENGTH) throw new TokenizerException("tokenizer.json: \"precompiled_charsmap\" has a replacement of more than " + MAX_LENGTH + " bytes");
         }
     }
 
@@ -102,14 +106,14 @@ final class Precompiled implements Normalizer {
     }
 
     /**
-     * The longest key that starts a text, as SentencePiece itself looks for it.
+     * The longest key that starts a text, as SentencePiece itself looks for it. A trie with a circle has keys without an end.
      *
      * @return its length in bytes &lt;&lt; 32 | where its replacement starts, or {@link #NONE}
      */
     long longest(byte[] utf8, int from, int to) {
         long found = NONE;
         int node = offset(trie[0]);
-        for (int i = from; i < to; i++) {
+        for (int i = from; i < to && i - from < MAX_LENGTH; i++) {
             int label = utf8[i] & 0xFF;
             node ^= label;
             if (node >= trie.length || (trie[node] & 0x8000_00FF) != label) return found;

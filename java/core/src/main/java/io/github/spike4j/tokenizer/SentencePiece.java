@@ -3,6 +3,7 @@ package io.github.spike4j.tokenizer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * SentencePiece's models over normalized text, to the last bit: scores are floats, and so are their sums over the text.
@@ -29,12 +30,12 @@ final class SentencePiece implements Model {
     /** Of each piece. */
     private final float[] scores;
     private final Type[] types;
+    /** Of all pieces for unigram, else of the user-defined ones. */
     private final ByteTrie trie;
     private final int unknown;
     private final float unknownScore;
-    /** Of normal pieces, and never below the smallest positive float, as in SentencePiece. */
+    /** Of normal pieces, and never below the smallest normal float, as in SentencePiece. */
     private final float maxScore;
-    private final boolean userDefined;
     /** Tokens of the bytes {@code <0xNN>}, each -1 if absent; null without byte fallback. */
     private final int[] fallback;
     private final WordCache cache = new WordCache();
@@ -44,7 +45,7 @@ final class SentencePiece implements Model {
         this.vocabulary = vocabulary;
         this.scores = scores;
         this.types = types;
-        trie = new ByteTrie(vocabulary);
+        trie = algorithm == Algorithm.UNIGRAM ? new ByteTrie(vocabulary) : userDefined();
         unknown = Arrays.asList(types).indexOf(Type.UNKNOWN);
         float min = Float.MAX_VALUE;
         float max = Float.MIN_NORMAL;
@@ -55,7 +56,6 @@ final class SentencePiece implements Model {
         }
         unknownScore = min - UNKNOWN_PENALTY;
         maxScore = max;
-        userDefined = Arrays.asList(types).contains(Type.USER_DEFINED);
         fallback = byteFallback ? vocabulary.fallbackBytes() : null;
     }
 
@@ -73,16 +73,9 @@ final class SentencePiece implements Model {
         };
     }
 
-    /** Length in bytes of the longest user-defined piece that starts at a place, or 0. */
-    private int userDefinedLength(Bytes utf8, int start) {
-        int longest = 0;
-        if (!userDefined) return longest;
-        for (int k = start, node = ByteTrie.ROOT; k < utf8.length && (node = trie.child(node, utf8.array[k])) != ByteTrie.NONE; ) {
-            int id = trie.token(node);
-            k++;
-            if (id >= 0 && types[id] == Type.USER_DEFINED) longest = k - start;
-        }
-        return longest;
+    private ByteTrie userDefined() {
+        byte[][] texts = vocabulary.texts();
+        return ByteTrie.of(IntStream.range(0, types.length).filter(id -> types[id] == Type.USER_DEFINED).mapToObj(id -> texts[id]).toList());
     }
 
     private abstract class Encoder extends WordCache.Encoder {
@@ -231,7 +224,7 @@ final class SentencePiece implements Model {
             int count = 0;
             for (int i = 0, n; i < utf8.length; i += n) {
                 if (count + 1 == start.length) grow();
-                n = userDefinedLength(utf8, i);
+                n = trie.longest(utf8.array, i, utf8.length);
                 frozen[count] = n > 0;
                 if (n == 0) n = Utf8.wellFormedLength(utf8.array, i, utf8.length);
                 start[count] = i;

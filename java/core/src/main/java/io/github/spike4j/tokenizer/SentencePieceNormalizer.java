@@ -28,13 +28,7 @@ final class SentencePieceNormalizer implements Normalizer {
     SentencePieceNormalizer(Rules rules, Precompiled map, List<String> userDefined) {
         this.rules = rules;
         this.map = map;
-        Vocabulary pieces = new Vocabulary();
-        for (String piece : userDefined) {
-            byte[] utf8 = piece.getBytes(StandardCharsets.UTF_8);
-            pieces.append(utf8, 0, utf8.length);
-        }
-        pieces.trim();
-        this.userDefined = userDefined.isEmpty() ? null : new ByteTrie(pieces);
+        this.userDefined = ByteTrie.of(userDefined.stream().map(piece -> piece.getBytes(StandardCharsets.UTF_8)).toList());
     }
 
     @Override
@@ -86,7 +80,7 @@ final class SentencePieceNormalizer implements Normalizer {
         }
 
         void read(int at) {
-            length = userDefinedLength(at);
+            length = userDefined.longest(in.array, at, in.length);
             long found = length > 0 || map == null ? Precompiled.NONE : map.longest(in.array, at, in.length);
             if (found != Precompiled.NONE) {
                 length = (int) (found >>> 32);
@@ -99,16 +93,6 @@ final class SentencePieceNormalizer implements Normalizer {
                 start = at;
                 end = at + length;
             }
-        }
-
-        private int userDefinedLength(int at) {
-            int longest = 0;
-            if (userDefined == null) return longest;
-            for (int k = at, node = ByteTrie.ROOT; k < in.length && (node = userDefined.child(node, in.array[k])) != ByteTrie.NONE; ) {
-                k++;
-                if (userDefined.token(node) >= 0) longest = k - at;
-            }
-            return longest;
         }
     }
 

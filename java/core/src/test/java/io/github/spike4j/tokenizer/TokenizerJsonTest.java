@@ -3,12 +3,14 @@ package io.github.spike4j.tokenizer;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collections;
@@ -179,6 +181,23 @@ class TokenizerJsonTest {
         for (byte[] map : new byte[][] {{}, {4, 0, 0}, {0, 0, 0, 0}, {8, 0, 0, 0, 1, 1, 1, 1}, {-1, -1, -1, -1, 0, 0, 0, 0}, {4, 0, 0, 0, 1, 1, 1, 1, (byte) 0xC3}}) {
             assertThrows(TokenizerException.class, () -> new Precompiled(map));
         }
+    }
+
+    /** What is looked for at each place of a text, and what it becomes there, is short. */
+    @Test
+    void timeIsBounded() {
+        // an a leads from the sixth unit to itself
+        ByteBuffer circle = ByteBuffer.allocate(4 + 6 * 4).order(ByteOrder.LITTLE_ENDIAN).putInt(6 * 4).putInt(('a' ^ 5) << 10).putInt(24, 'a' | 'a' << 10);
+        SentencePieceNormalizer.Rules rules = new SentencePieceNormalizer.Rules(false, false, true, false, true);
+        String text = "a".repeat(1 << 19);
+        assertTimeoutPreemptively(Duration.ofSeconds(20), () -> assertEquals(text, new SentencePieceNormalizer(rules, new Precompiled(circle.array()), List.of()).apply(text)));
+        // an a is spaces, all but one of which vanish
+        ByteBuffer spaces = ByteBuffer.allocate(4 + 3 * 4 + (1 << 20)).order(ByteOrder.LITTLE_ENDIAN).putInt(12).putInt(('a' ^ 1) << 10).putInt('a' | 1 << 8 | 3 << 10).putInt(1 << 31);
+        Arrays.fill(spaces.array(), 16, spaces.capacity(), (byte) ' ');
+        TokenizerException e = assertThrows(TokenizerException.class, () -> new Precompiled(spaces.array()));
+        assertTrue(e.getMessage().contains("a replacement of more than 1024 bytes"), e.getMessage());
+        assertFails("a token of more than 4096 bytes", "{\"normalizer\":{\"type\":\"SentencePiece\",\"user_defined\":[\"" + "a".repeat(4097) + "\"]}," + MODEL + "}");
+        assertFails("a token of more than 4096 bytes", "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"" + "a".repeat(4097) + "\",0]]}}");
     }
 
     /** What a file asks for stays within what its size and the text allow. */
