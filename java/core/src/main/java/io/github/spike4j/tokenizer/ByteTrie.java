@@ -1,7 +1,7 @@
 package io.github.spike4j.tokenizer;
 
 import java.util.Arrays;
-import java.util.List;
+import java.util.function.IntPredicate;
 
 /**
  * The tokens of a vocabulary as a trie over their bytes. Nodes are numbered level by level; the children of a node are consecutive, their
@@ -20,9 +20,10 @@ final class ByteTrie {
     /** Token that ends at each node, or -1. */
     private final int[] token;
 
-    ByteTrie(Vocabulary vocabulary) {
-        byte[][] texts = vocabulary.texts();
-        Arrays.sort(texts, Arrays::compareUnsigned);
+    /** @param wanted the tokens that are to be found, by id */
+    ByteTrie(Vocabulary vocabulary, IntPredicate wanted) {
+        byte[][] texts = Arrays.stream(vocabulary.texts()).filter(text -> wanted.test(vocabulary.find(text, 0, text.length)))
+                .sorted(Arrays::compareUnsigned).toArray(byte[][]::new);
 
         Ints labels = new Ints(1 << 10);
         Ints first = new Ints(1 << 10);
@@ -62,14 +63,6 @@ final class ByteTrie {
         for (int i = 0; i < label.length; i++) label[i] = (byte) labels.array[i];
         firstChild = first.toArray();
         token = tokens.toArray();
-    }
-
-    /** A trie of these texts; each token is a place in the list. */
-    static ByteTrie of(List<byte[]> texts) {
-        Vocabulary vocabulary = new Vocabulary();
-        for (byte[] text : texts) vocabulary.append(text, 0, text.length);
-        vocabulary.trim();
-        return new ByteTrie(vocabulary);
     }
 
     /** Length in bytes of the longest token that starts at a place of a text, or 0. */

@@ -22,14 +22,6 @@ final class Ints {
         length += n;
     }
 
-    void reverse() {
-        for (int i = 0, k = length - 1; i < k; i++, k--) {
-            int v = array[i];
-            array[i] = array[k];
-            array[k] = v;
-        }
-    }
-
     int[] toArray() {
         return Arrays.copyOf(array, length);
     }

@@ -3,7 +3,6 @@ package io.github.spike4j.tokenizer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /**
  * SentencePiece's models over normalized text, to the last bit: scores are floats, and so are their sums over the text.
@@ -30,7 +29,7 @@ final class SentencePiece implements Model {
     /** Of each piece. */
     private final float[] scores;
     private final Type[] types;
-    /** Of all pieces for unigram, else of the user-defined ones. */
+    /** Of the user-defined pieces, and for unigram of the normal ones. */
     private final ByteTrie trie;
     private final int unknown;
     private final float unknownScore;
@@ -45,7 +44,7 @@ final class SentencePiece implements Model {
         this.vocabulary = vocabulary;
         this.scores = scores;
         this.types = types;
-        trie = algorithm == Algorithm.UNIGRAM ? new ByteTrie(vocabulary) : userDefined();
+        trie = new ByteTrie(vocabulary, id -> types[id] == Type.USER_DEFINED || types[id] == Type.NORMAL && algorithm == Algorithm.UNIGRAM);
         unknown = Arrays.asList(types).indexOf(Type.UNKNOWN);
         float min = Float.MAX_VALUE;
         float max = Float.MIN_NORMAL;
@@ -71,11 +70,6 @@ final class SentencePiece implements Model {
             case BPE, CHAR -> new Symbols(ids);
             case WORD -> new Words(ids);
         };
-    }
-
-    private ByteTrie userDefined() {
-        byte[][] texts = vocabulary.texts();
-        return ByteTrie.of(IntStream.range(0, types.length).filter(id -> types[id] == Type.USER_DEFINED).mapToObj(id -> texts[id]).toList());
     }
 
     private abstract class Encoder extends WordCache.Encoder {
@@ -121,10 +115,13 @@ final class SentencePiece implements Model {
     }
 
     private final class Unigram extends Encoder {
-        /** Of the best path that ends at each byte: its score, its last piece (-1: unknown), where that starts (-1: there is none). */
-        private float[] best = new float[64];
-        private int[] piece = new int[64];
-        private int[] start = new int[64];
+        private final BestPath path = new BestPath(trie, true) {
+            @Override
+            double sum(int piece, int length, double before) {
+                if (piece == UNKNOWN) return unknownScore + (float) before;
+                return (types[piece] == Type.NORMAL ? scores[piece] : length * maxScore - 0.1) + before;
+            }
+        };
 
         Unigram(Ints out) {
             super(out);
@@ -132,49 +129,8 @@ final class SentencePiece implements Model {
 
         @Override
         void encode() {
-            findBestPath();
-            // turn the path around: next[i] is where the piece that starts at i ends
-            int[] next = start;
-            for (int end = utf8.length, after = -1; end >= 0; ) {
-                int from = end == 0 ? -1 : start[end];
-                next[end] = after;
-                after = end;
-                end = from;
-            }
-            for (int i = 0; i < utf8.length; i = next[i]) add(piece[next[i]], i, next[i]);
-        }
-
-        private void findBestPath() {
-            int length = utf8.length;
-            if (best.length <= length) {
-                best = new float[length + 1];
-                piece = new int[length + 1];
-                start = new int[length + 1];
-            }
-            Arrays.fill(start, 0, length + 1, -1);
-            best[0] = 0;
-            for (int i = 0, character; i < length; i += character) {
-                character = Utf8.wellFormedLength(utf8.array, i, length);
-                boolean whole = false;
-                for (int k = i, node = ByteTrie.ROOT; k < length && (node = trie.child(node, utf8.array[k])) != ByteTrie.NONE; ) {
-                    int id = trie.token(node);
-                    k++;
-                    if (id < 0) continue;
-                    // the sum is of doubles where a score is one, and rounded when it is kept
-                    if (types[id] == Type.NORMAL) offer(i, k, id, (double) scores[id] + best[i]);
-                    else if (types[id] == Type.USER_DEFINED) offer(i, k, id, (k - i) * maxScore - 0.1 + best[i]);
-                    else continue;
-                    whole |= k == i + character;
-                }
-                if (!whole) offer(i, i + character, -1, unknownScore + best[i]);
-            }
-        }
-
-        private void offer(int from, int to, int id, double score) {
-            if (start[to] >= 0 && score <= best[to]) return;
-            best[to] = (float) score;
-            piece[to] = id;
-            start[to] = from;
+            path.find(utf8);
+            for (int i = 0; i < utf8.length; i = path.end(i)) add(path.token(i), i, path.end(i));
         }
     }
 

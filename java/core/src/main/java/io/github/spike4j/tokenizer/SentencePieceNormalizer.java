@@ -28,7 +28,12 @@ final class SentencePieceNormalizer implements Normalizer {
     SentencePieceNormalizer(Rules rules, Precompiled map, List<String> userDefined) {
         this.rules = rules;
         this.map = map;
-        this.userDefined = ByteTrie.of(userDefined.stream().map(piece -> piece.getBytes(StandardCharsets.UTF_8)).toList());
+        Vocabulary pieces = new Vocabulary();
+        for (String piece : userDefined) {
+            byte[] utf8 = piece.getBytes(StandardCharsets.UTF_8);
+            pieces.append(utf8, 0, utf8.length);
+        }
+        this.userDefined = new ByteTrie(pieces, _ -> true);
     }
 
     @Override

@@ -12,6 +12,7 @@ final class Unigram implements Model {
     private static final double UNKNOWN_PENALTY = 10;
 
     private final Vocabulary vocabulary;
+    /** Of all tokens but {@link #special}. */
     private final ByteTrie trie;
     /** Score of each token. */
     private final double[] scores;
@@ -29,7 +30,7 @@ final class Unigram implements Model {
         this.scores = scores;
         this.unknown = unknown;
         this.special = special;
-        trie = new ByteTrie(vocabulary);
+        trie = new ByteTrie(vocabulary, id -> !special.get(id));
         unknownScore = Arrays.stream(scores).min().orElse(0) - UNKNOWN_PENALTY;
         fallback = byteFallback ? vocabulary.fallbackBytes() : null;
     }
@@ -46,10 +47,14 @@ final class Unigram implements Model {
 
     private final class Encoder extends WordCache.Encoder {
         private final Bytes utf8 = new Bytes(256);
-        /** Of the best path that ends at each byte: its score, its last token, where that starts (-1: there is none). */
-        private double[] best = new double[64];
-        private int[] token = new int[64];
-        private int[] start = new int[64];
+        private final BestPath path = new BestPath(trie, false) {
+            @Override
+            double sum(int token, int length, double before) {
+                if (token != UNKNOWN) return scores[token] + before;
+                if (unknown < 0) throw new TokenizerException("the tokenizer has no unknown token (\"unk_id\"), and a character of the text is no token");
+                return unknownScore + before;
+            }
+        };
 
         Encoder(Ints out) {
             super(cache, out);
@@ -59,65 +64,29 @@ final class Unigram implements Model {
         void encode(String text, int from, int to) {
             utf8.clear();
             utf8.addUtf8(text, from, to);
-            findBestPath();
-
-            // backwards: neighbouring unknowns are taken together
-            int unknownEnd = -1;
-            for (int end = utf8.length; end > 0; end = start[end]) {
-                if (token[end] == unknown) {
-                    if (unknownEnd < 0) unknownEnd = end;
+            path.find(utf8);
+            int unknownStart = -1; // neighbouring unknowns are taken together
+            for (int i = 0; i < utf8.length; i = path.end(i)) {
+                int token = path.token(i);
+                if (token == BestPath.UNKNOWN || token == unknown) {
+                    if (unknownStart < 0) unknownStart = i;
                 } else {
-                    if (unknownEnd >= 0) addUnknown(end, unknownEnd);
-                    unknownEnd = -1;
-                    ids.add(token[end]);
+                    if (unknownStart >= 0) addUnknown(unknownStart, i);
+                    unknownStart = -1;
+                    ids.add(token);
                 }
             }
-            if (unknownEnd >= 0) addUnknown(0, unknownEnd);
-            ids.reverse();
+            if (unknownStart >= 0) addUnknown(unknownStart, utf8.length);
         }
 
-        private void findBestPath() {
-            int length = utf8.length;
-            if (best.length <= length) {
-                best = new double[length + 1];
-                token = new int[length + 1];
-                start = new int[length + 1];
-            }
-            Arrays.fill(start, 0, length + 1, -1);
-            best[0] = 0;
-            for (int i = 0, character; i < length; i += character) {
-                character = Utf8.wellFormedLength(utf8.array, i, length);
-                boolean whole = false;
-                int node = ByteTrie.ROOT;
-                for (int k = i; k < length && (node = trie.child(node, utf8.array[k])) != ByteTrie.NONE; ) {
-                    int id = trie.token(node);
-                    k++;
-                    if (id < 0 || special.get(id)) continue;
-                    offer(i, k, id, scores[id] + best[i]);
-                    whole |= k == i + character;
-                }
-                if (!whole) {
-                    if (unknown < 0) throw new TokenizerException("the tokenizer has no unknown token (\"unk_id\"), and a character of the text is no token");
-                    offer(i, i + character, unknown, unknownScore + best[i]);
-                }
-            }
-        }
-
-        private void offer(int from, int to, int id, double score) {
-            if (start[to] >= 0 && score <= best[to]) return;
-            best[to] = score;
-            token[to] = id;
-            start[to] = from;
-        }
-
-        /** Appends, last first, what stands for unknown text: the token that is exactly this text, else bytes, else the unknown token. */
+        /** Appends what stands for unknown text: the token that is exactly this text, else bytes, else the unknown token. */
         private void addUnknown(int from, int to) {
             int known = vocabulary.find(utf8.array, from, to);
             if (known >= 0 && special.get(known)) known = -1;
             boolean bytes = known < 0 && fallback != null;
             for (int i = from; i < to && bytes; i++) bytes = fallback[utf8.array[i] & 0xFF] >= 0;
             if (bytes) {
-                for (int i = to - 1; i >= from; i--) ids.add(fallback[utf8.array[i] & 0xFF]);
+                for (int i = from; i < to; i++) ids.add(fallback[utf8.array[i] & 0xFF]);
             } else {
                 ids.add(known >= 0 ? known : unknown);
             }

@@ -20,7 +20,7 @@ final class WordPiece implements Model {
         this.vocabulary = vocabulary;
         this.unknown = unknown;
         this.maxCharacters = maxCharacters;
-        trie = new ByteTrie(vocabulary);
+        trie = new ByteTrie(vocabulary, _ -> true);
         continuations = trie.walk(prefix.getBytes(StandardCharsets.UTF_8));
     }
 
