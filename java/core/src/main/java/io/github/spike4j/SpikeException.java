@@ -56,7 +56,7 @@ public abstract sealed class SpikeException extends RuntimeException {
         }
     }
 
-    /** The backend, tier or device that was asked for cannot be used here. */
+    /** The backend, tier or device that was asked for cannot be used here, or its memory does not suffice. */
     public static final class Device extends SpikeException {
         private static final long serialVersionUID = 1L;
 

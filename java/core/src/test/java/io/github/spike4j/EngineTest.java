@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.spike4j.weights.WeightFile;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -472,6 +473,14 @@ class EngineTest {
             throw new OutOfMemoryError("none left");
         }));
         assertTrue(e.getMessage().contains("copy.s4j") && e.getMessage().contains("none left"), e.getMessage());
+        // A heap that is full has nothing to do with a copy.
+        var path = (Path) Proxy.newProxyInstance(EngineTest.class.getClassLoader(), new Class<?>[] {Path.class}, (_, method, _) -> {
+            if (method.getName().equals("toString")) {
+                return "path";
+            }
+            throw new OutOfMemoryError("heap");
+        });
+        assertEquals("heap", assertThrows(OutOfMemoryError.class, () -> WeightFile.open(path)).getMessage());
         Files.write(copy, new byte[100]);
         try (var engine = SpikeEngine.builder().weights(Weights.RAM).build()) {
             assertThrows(SpikeException.Format.class, () -> engine.open(copy));

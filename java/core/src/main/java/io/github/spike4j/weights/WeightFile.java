@@ -71,13 +71,21 @@ public final class WeightFile implements AutoCloseable {
      */
     public static WeightFile open(Path path, S4jFile.Memory memory) {
         try {
-            var file = memory == null ? S4jFile.open(path) : S4jFile.openInRam(path, memory);
+            var file = memory == null ? S4jFile.open(path) : copied(path, memory);
             return new WeightFile(path, file.manifest(), null, file);
         } catch (S4jFormatException e) {
             throw new SpikeException.Format(e.getMessage(), e);
-        } catch (OutOfMemoryError e) {
-            throw new SpikeException.Device(path + ": no memory for a copy of the weights: " + e.getMessage() + "; map the file instead", e);
         }
+    }
+
+    private static S4jFile copied(Path path, S4jFile.Memory memory) throws S4jFormatException {
+        return S4jFile.openInRam(path, (bytes, arena) -> {
+            try {
+                return memory.allocate(bytes, arena);
+            } catch (OutOfMemoryError e) {
+                throw new SpikeException.Device(path + ": no memory for a copy of the weights: " + e.getMessage() + "; map the file instead", e);
+            }
+        });
     }
 
     /** The manifest. */
