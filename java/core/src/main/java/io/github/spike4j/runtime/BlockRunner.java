@@ -25,6 +25,8 @@ public final class BlockRunner implements AutoCloseable {
         this.length = length;
         bytes = 4L * length * block.architecture().hidden();
         kernels.prepareThread(); // here first: in a thread of the team a failure would leave everybody waiting
+        team = new Team(threads, kernels::prepareThread);
+        executor = new Executor(block, kernels, team);
         try {
             var table = new Sequences.BlockTable(arena, Math.ceilDiv(length, AttentionSpec.PAGE));
             for (int i = 0; i < table.capacity(); i++) {
@@ -32,15 +34,8 @@ public final class BlockRunner implements AutoCloseable {
             }
             batch = new Batch(arena, length, 1, 0);
             batch.add(new int[length], 0, length, table);
-        } catch (Throwable t) { // out of memory: nothing stays behind
-            arena.close();
-            throw t;
-        }
-        team = new Team(threads, kernels::prepareThread);
-        executor = new Executor(block, kernels, team);
-        try {
             executor.adopt(executor.room(new Workspace.Size(length, 0, length)));
-        } catch (Throwable t) {
+        } catch (Throwable t) { // out of memory: nothing stays behind
             close();
             throw t;
         }
