@@ -88,6 +88,11 @@ final class AddedTokens {
         if (from < text.length()) between.accept(from, text.length());
     }
 
+    /** Whether there are tokens that match the normalized text. */
+    boolean anyNormalized() {
+        return !normalized.starts.isEmpty();
+    }
+
     /** Whether a special token starts at a place, or would if the text went on after its end. */
     boolean maySpell(String text, int start) {
         return raw.maySpell(text, start) || normalized.maySpell(text, start);

@@ -109,7 +109,7 @@ public final class Tokenizer {
         added.split(whole, false, parseSpecial, literal, (start, end) -> {
             String piece = whole.substring(start, end);
             String normal = normalizer == null ? piece : normalizer.apply(piece);
-            BitSet places = literal == null ? null : moved(literal, start, piece, normal);
+            BitSet places = literal == null || !added.anyNormalized() ? null : moved(literal, start, piece, normal);
             added.split(normal, true, parseSpecial, places, (s, e) -> words.word(normal, s, e, start == 0 && s == 0), ids);
         }, ids);
         if (addSpecial) ids.addAll(postProcessor.after(), postProcessor.after().length);

@@ -200,6 +200,15 @@ class TokenizerJsonTest {
         assertFails("a token of more than 4096 bytes", "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"" + "a".repeat(4097) + "\",0]]}}");
     }
 
+    /** A user who writes many special tokens waits for none of them. */
+    @Test
+    void manyGuardedTokens() {
+        Tokenizer t = SharedData.parse("{\"normalizer\":{\"type\":\"NFC\"},\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"normalized\":false,\"special\":true}]," + MODEL + "}");
+        String text = "ab<s>".repeat(100_000);
+        assertTimeoutPreemptively(Duration.ofSeconds(20), () -> assertEquals(100_000, t.encodeGuarded(t.guard(text)).length));
+        assertArrayEquals(new int[] {2, 3, 2}, t.encodeGuarded("ab<s>" + t.guard("ab<s>")));
+    }
+
     /** What a file asks for stays within what its size and the text allow. */
     @Test
     void growthIsBounded() {
