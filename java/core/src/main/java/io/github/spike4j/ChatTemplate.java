@@ -70,10 +70,14 @@ public final class ChatTemplate {
      * @throws SpikeException.Template if there is none
      */
     public ChatTemplate named(String name) {
+        return new ChatTemplate(Map.of(TemplateEntries.DEFAULT, template(name)), variables, clock);
+    }
+
+    private Template template(String name) {
         if (!templates.containsKey(name)) {
             throw new SpikeException.Template("no template is named " + name + "; there are " + String.join(", ", templates.keySet()), 0);
         }
-        return new ChatTemplate(Map.of(TemplateEntries.DEFAULT, templates.get(name)), variables, clock);
+        return templates.get(name);
     }
 
     /** The same with a variable for every conversation, such as {@code bos_token}; values as in {@link Chat#with}. */
@@ -102,7 +106,7 @@ public final class ChatTemplate {
         var all = new HashMap<>(variables);
         all.putAll(more);
         boolean tools = all.get("tools") != null && templates.containsKey(TOOL_USE);
-        var template = named(tools ? TOOL_USE : TemplateEntries.DEFAULT).templates.get(TemplateEntries.DEFAULT);
+        var template = template(tools ? TOOL_USE : TemplateEntries.DEFAULT);
         try {
             return template.render(all, () -> ZonedDateTime.now(clock));
         } catch (TemplateException e) {

@@ -6,14 +6,15 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Chat templates among a file's entries, in the places where Hugging Face keeps them in a folder: {@code chat_template.jinja} is the one
+ * Chat templates among a file's entries, or a folder's files, in the places where Hugging Face keeps them in a folder: {@code chat_template.jinja} is the one
  * named default, {@code additional_chat_templates/NAME.jinja} are the others.
  */
 public final class TemplateEntries {
     /** The name of the template that is used unless another is asked for. */
     public static final String DEFAULT = "default";
+    /** Where the others are. */
+    public static final String FOLDER = "additional_chat_templates/";
     private static final String FILE = "chat_template.jinja";
-    private static final String FOLDER = "additional_chat_templates/";
     private static final String ENDING = ".jinja";
 
     private TemplateEntries() { }

@@ -1,9 +1,9 @@
 package io.github.spike4j.convert.tokenizer;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -20,8 +20,6 @@ import io.github.spike4j.weights.TemplateEntries;
  * {@code chat_template.json} of processors.
  */
 public final class ChatTemplates {
-    private static final String ENDING = ".jinja";
-
     private ChatTemplates() { }
 
     /**
@@ -31,15 +29,12 @@ public final class ChatTemplates {
      * @param config its {@code tokenizer_config.json}
      */
     static Map<String, String> beside(Path file, JsonNode config) {
-        var templates = new TreeMap<String, String>();
-        for (var extra : additional(file.resolveSibling("additional_chat_templates"))) {
-            var name = extra.getFileName().toString();
-            templates.put(name.substring(0, name.length() - ENDING.length()), text(extra));
+        var entries = additional(file.resolveSibling(TemplateEntries.FOLDER));
+        var single = TemplateEntries.entry(TemplateEntries.DEFAULT);
+        if (Files.exists(file.resolveSibling(single))) {
+            entries.add(single);
         }
-        var single = file.resolveSibling("chat_template.jinja");
-        if (Files.exists(single)) {
-            templates.put(TemplateEntries.DEFAULT, text(single));
-        }
+        var templates = TemplateEntries.read(entries, entry -> Sources.bytes(file.resolveSibling(entry)));
         if (templates.isEmpty()) {
             templates.putAll(of(file.resolveSibling("tokenizer_config.json"), config));
         }
@@ -78,18 +73,16 @@ public final class ChatTemplates {
         return templates;
     }
 
-    private static List<Path> additional(Path folder) {
+    private static List<String> additional(Path folder) {
+        var entries = new ArrayList<String>();
         if (!Files.isDirectory(folder)) {
-            return List.of();
+            return entries;
         }
         try (var files = Files.list(folder)) {
-            return files.filter(f -> f.getFileName().toString().endsWith(ENDING) && Files.isRegularFile(f)).toList();
+            files.filter(Files::isRegularFile).forEach(f -> entries.add(TemplateEntries.FOLDER + f.getFileName()));
+            return entries;
         } catch (IOException e) {
             throw new ConversionException(folder + ": cannot be read: " + Sources.reason(e), e);
         }
-    }
-
-    private static String text(Path file) {
-        return new String(Sources.bytes(file), StandardCharsets.UTF_8);
     }
 }

@@ -31,7 +31,7 @@ final class SentencePieceModel {
     private String unkSurface = " \u2047 ";
 
     private Normalization normalizer = new Normalization(new byte[0], true, true, true);
-    private Normalization denormalizer = new Normalization(new byte[0], false, false, false);
+    private byte[] denormalizer = new byte[0];
 
     /** NormalizerSpec. */
     private record Normalization(byte[] charsmap, boolean dummyPrefix, boolean collapses, boolean escapes) { }
@@ -51,7 +51,7 @@ final class SentencePieceModel {
                 case 1 -> pieces.add(piece(in.message()));
                 case 2 -> trainer(in.message());
                 case 3 -> normalizer = normalization(in.message());
-                case 5 -> denormalizer = normalization(in.message());
+                case 5 -> denormalizer = normalization(in.message()).charsmap;
                 default -> in.skip();
             }
         }
@@ -66,7 +66,7 @@ final class SentencePieceModel {
         boolean prefixed = normalizer.dummyPrefix && settings.flag("add_prefix_space", true);
         var prefix = !prefixed ? Prefix.NONE : settings.flag("legacy", true) || !normalizer.escapes || suffix ? Prefix.PARTS : Prefix.TEXT;
         var model = new SentencePieces(file, pieces, models[(int) modelType - 1], byteFallback, new Rules(normalizer.charsmap, prefix, suffix,
-                normalizer.collapses, normalizer.escapes, denormalizer.charsmap), unkSurface);
+                normalizer.collapses, normalizer.escapes, denormalizer), unkSurface);
         var added = settings.added(model.control());
         int bos = model.id(bosPiece, Type.CONTROL);
         int eos = model.id(eosPiece, Type.CONTROL);
